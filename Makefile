@@ -1,0 +1,41 @@
+# Every target sets up its own virtual environment first; that is instant once it is there.
+SHELL := /bin/sh
+VENV ?= .venv
+export VENV
+PYTEST := $(VENV)/bin/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long lint bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## make the virtual environment
+	@tools/setup.sh
+
+demo: setup ## watch an import circulate through its offices
+	@$(VENV)/bin/gardesh demo
+
+test: setup ## run the tests
+	$(PYTEST)
+
+test-long: setup ## run all tests, with the long ones and many more examples
+	$(PYTEST) --long
+
+lint: setup ## check style, types, import contracts and the docs
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy tools bench
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python tools/check_docs.py
+
+bench: setup ## measure this machine's roofline and ours
+	@$(VENV)/bin/python -m bench
+
+lock: setup ## resolve the dependencies anew (make lock UPGRADE=--upgrade for the newest)
+	@tools/lock.sh $(UPGRADE)
+
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) .setup.lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

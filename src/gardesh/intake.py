@@ -1,0 +1,194 @@
+"""The one way in: every document, from the command line, a peer or the clock, is accepted or refused here.
+
+What needs no state (envelope, signature when the key is known, schema of a known type) is checked before the
+write lock is taken; what depends on the log is checked inside it, in log order (design §5).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from gardesh.model.document import Envelope, parse, verify
+from gardesh.model.fold import CLOCK_ACTS
+from gardesh.model.jose import PublicKey
+from gardesh.model.judgement import NOT_ALLOWED
+from gardesh.model.problem import Problem, define
+from gardesh.model.receipt import Receipt
+from gardesh.record.registers import NOWHERE
+from gardesh.record.sequence import Place, Sequencer
+
+KEY_UNKNOWN = define(
+    "key-unknown",
+    401,
+    en="No organisation has registered the key {kid}.",
+    fa="هیچ سازمانی کلید {kid} را ثبت نکرده است.",
+)
+KEY_NOT_IN_FORCE = define(
+    "key-not-in-force",
+    401,
+    en="The key {kid} of {org} is not in force now.",
+    fa="کلید {kid} از {org} اکنون معتبر نیست.",
+)
+ISSUER_MISMATCH = define(
+    "issuer-mismatch",
+    401,
+    en="The key {kid} belongs to {org}, not to {issuer}.",
+    fa="کلید {kid} از آنِ {org} است، نه {issuer}.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An accepted document: its place on the log, and the receipt that proves it."""
+
+    digest: bytes
+    position: int
+    recorded_at: int
+    case: str
+    receipt: Receipt
+
+
+Answer = Accepted | Problem
+
+
+@dataclass(slots=True)
+class Checked:
+    """A document that passed what needs no state. `verified_by` is the key that its signature was checked with."""
+
+    envelope: Envelope
+    verified_by: str | None
+
+
+class Intake:
+    """Submissions to one node. `submit` may be called from many threads: they share a transaction (group commit)."""
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self.sequencer = sequencer
+        self._keys: dict[str, PublicKey] = {}
+        self._queue: deque[tuple[Checked | Problem, int, Future[Answer]]] = deque()
+        self._lock = threading.Lock()
+
+    def submit(self, document: bytes, now: int) -> Accepted:
+        """Accept one document, or raise the Problem that says why not; nothing of a refused one is stored.
+
+        When this returns, the document is durable and inside a signed checkpoint. Sending it again returns
+        the same position.
+        """
+        done: Future[Answer] = Future()
+        self._queue.append((self._checked(document), now, done))
+        if not done.done():
+            with self._lock:
+                self._drain()
+        answer = done.result()
+        if isinstance(answer, Problem):
+            raise answer
+        return answer
+
+    def submit_all(self, documents: Sequence[bytes], now: int) -> list[Answer]:
+        """A bundle in one transaction; each document has its own answer, in order."""
+        checked = [self._checked(d) for d in documents]
+        with self._lock:
+            return self._sequence(checked, now)
+
+    def pass_time(self, now: int) -> int:
+        """Let everything that fell due up to `now` be recorded; returns the number of documents this made."""
+        with self._lock:
+            before = self.sequencer.size
+            self._sequence([], now)
+            return self.sequencer.size - before
+
+    def _drain(self) -> None:
+        batch = []
+        while self._queue:
+            batch.append(self._queue.popleft())
+        if not batch:
+            return
+        try:
+            answers = self._sequence([b[0] for b in batch], max(b[1] for b in batch))
+        except BaseException as error:
+            for _, _, done in batch:
+                done.set_exception(error)
+            raise
+        for (_, _, done), answer in zip(batch, answers, strict=True):
+            done.set_result(answer)
+
+    # -- without state ------------------------------------------------------------------------------------
+
+    def _checked(self, document: bytes) -> Checked | Problem:
+        try:
+            return self.check(document)
+        except Problem as problem:
+            return problem
+
+    def check(self, document: bytes) -> Checked:
+        """Envelope, and signature when its key is known already. Raises Problem."""
+        envelope = parse(document)
+        key = self._keys.get(envelope.kid)
+        if key is None:
+            return Checked(envelope, None)
+        verify(envelope, key)
+        return Checked(envelope, envelope.kid)
+
+    # -- in log order -------------------------------------------------------------------------------------
+
+    def _sequence(self, checked: Sequence[Checked | Problem], now: int) -> list[Answer]:
+        places: list[Place | Problem] = []
+        sequencer = self.sequencer
+        with sequencer.batch(now) as batch:
+            for item in checked:
+                try:
+                    places.append(item if isinstance(item, Problem) else self._one(item, batch.now))
+                except Problem as problem:
+                    places.append(problem)
+        found = [(p.position, p.recorded_at) for p in places if not isinstance(p, Problem)]
+        receipts = iter(sequencer.receipts(found))
+        return [
+            p if isinstance(p, Problem) else Accepted(p.digest, p.position, p.recorded_at, p.case, next(receipts))
+            for p in places
+        ]
+
+    def _one(self, item: Checked, now: int) -> Place:
+        envelope = item.envelope
+        known = self.sequencer.known(envelope)
+        if known is not None:
+            return known
+        if envelope.act in CLOCK_ACTS:
+            raise Problem(
+                demand_not_allowed,
+                "/circulation/act",
+                issuer=envelope.issuer,
+                act=envelope.act,
+                slot=envelope.step,
+            )
+        self._signer(item, now)
+        return self.sequencer.accept(envelope, now)
+
+    def _signer(self, item: Checked, now: int) -> None:
+        """The signature, judged by the key in force at this position of the log."""
+        envelope = item.envelope
+        value = self.key(envelope, now)
+        if value["org"] != envelope.issuer:
+            raise Problem(
+                ISSUER_MISMATCH, "/issuer", kid=envelope.kid, org=value["org"], issuer=envelope.issuer
+            )
+        if value.get("state") != "in-force":
+            raise Problem(KEY_NOT_IN_FORCE, "", kid=envelope.kid, org=value["org"])
+        if item.verified_by is None:
+            key = PublicKey.from_jwk(value["jwk"])
+            verify(envelope, key)
+            self._keys[envelope.kid] = key
+
+    def key(self, envelope: Envelope, now: int) -> dict[str, Any]:
+        """What the register says of the key. Before the genesis, the genesis speaks for itself."""
+        if self.sequencer.size == 0:
+            return self.sequencer.genesis_key(envelope)
+        value = self.sequencer.registers.value("core/keys", envelope.kid, NOWHERE, now)
+        if value is None:
+            raise Problem(KEY_UNKNOWN, "", kid=envelope.kid)
+        found: dict[str, Any] = value
+        return found

@@ -1,0 +1,387 @@
+"""A case: the fold of the documents that share it, and what comes next (semantics, rules 1-16).
+
+The fold is incremental: a document touches its slot, and a change travels along the graph only as far as
+something that is seen there differs. Nothing here reads a clock: `settle` is told the instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gardesh.model.expression import UNKNOWN, Unknown, decided_by
+from gardesh.model.library import Moment, World
+from gardesh.model.merkle import EMPTY_ROOT, leaf_hash, node_hash
+from gardesh.model.procedure import Need, Procedure, Ref, Step
+from gardesh.model.slot import (
+    BLOCKED,
+    BY_OUTCOME,
+    DOUBTFUL,
+    DUE,
+    ISSUED,
+    NOT_APPLICABLE,
+    UNDECIDED,
+    Head,
+    Rest,
+    Slot,
+    StepState,
+)
+
+ABSENT = b"absent"
+MISSING = b"missing"
+SAME, CHANGED, UNCLEAR = "same", "changed", "unclear"
+
+
+class Case:
+    """The live state of one case. `at` is the last instant it was settled for; not safe for concurrent use."""
+
+    def __init__(self, id: str, procedure: Procedure, world: World, opener: str, at: int) -> None:
+        self.id = id
+        self.procedure = procedure
+        self.world = world
+        self.opener = opener
+        self.opened_at = at
+        self.at = at
+        self.position = 0
+        self.closed_at: int | None = None
+        self.withdrawn = False
+        self.steps = [StepState() for _ in procedure.steps]
+        self.asked_by: tuple[str, str, str] | None = None
+        self.records: dict[bytes, Any] = {}
+        self.dirty: dict[int, set[str] | None] = dict.fromkeys(range(len(self.steps)))
+        self.demanded: set[tuple[int, str]] = set()
+        for step, state in zip(procedure.steps, self.steps, strict=True):
+            if not step.multiple:
+                state.slots[""] = Slot()
+
+    # -- what others see of a step ------------------------------------------------------------------------
+
+    def value(self, step: Step) -> Any:
+        """The step as expressions see it: a map, a list of maps, null (absent), or UNKNOWN (rule 5)."""
+        state = self.steps[step.index]
+        if state.applies is None:
+            return UNKNOWN
+        if state.applies is False:
+            return None
+        if not step.multiple:
+            head = state.slots[""].head
+            return UNKNOWN if head is None else head.value
+        if step.many and state.window.state != ISSUED:
+            return UNKNOWN
+        found = state._cache.get("value")
+        if found is None:
+            found = []
+            for _, slot in self.counted(step):
+                if slot.head is None:
+                    found = UNKNOWN
+                    break
+                found.append(slot.head.value)
+            state._cache["value"] = found
+        return found
+
+    def counted(self, step: Step) -> Iterator[tuple[str, Slot]]:
+        """The slots that count, in key order: the applicable ones; of a `many`, those whose document stands."""
+        slots = self.steps[step.index].slots
+        for key in sorted(slots):
+            slot = slots[key]
+            if slot.state == ISSUED if step.many else slot.applies:
+                yield key, slot
+
+    def environment(self, steps: Iterable[int]) -> dict[str, Any]:
+        return {self.procedure.steps[i].var: self.value(self.procedure.steps[i]) for i in steps}
+
+    def moment(self, position: int, at: int) -> Moment:
+        return Moment(self.procedure.library, self.procedure.pack, self.world, position, at)
+
+    def moment_of(self, reads: Iterable[int]) -> Moment:
+        """The point of the log at which the latest document that an expression reads was accepted."""
+        position, at = -1, self.opened_at
+        for i in (*reads, self.procedure.opening.index):
+            for slot in self.steps[i].slots.values():
+                if slot.head is not None and slot.head.position > position:
+                    position, at = slot.head.position, slot.head.at
+        return self.moment(max(position, 0), at)
+
+    # -- the basis ----------------------------------------------------------------------------------------
+
+    def print_of(self, ref: Ref, key: str) -> bytes | None:
+        """What a document issued now would rest on through `ref`; None while it is not known whether it applies."""
+        step, state = self.procedure.steps[ref.step], self.steps[ref.step]
+        if state.applies is None:
+            return None
+        if state.applies is False:
+            return ABSENT
+        if not step.multiple:
+            head = state.slots[""].head
+            return MISSING if head is None else head.print(ref.parts)
+        if ref.same_key:
+            slot = state.slots.get(key)
+            if slot is None or not slot.applies:
+                return ABSENT
+            return MISSING if slot.head is None else slot.head.print(ref.parts)
+        cached = state._cache.get(ref.parts)
+        if cached is None:
+            leaves = []
+            for name, slot in self.counted(step):
+                body = MISSING if slot.head is None else slot.head.print(ref.parts)
+                leaves.append(name.encode() + b"\0" + body)
+            cached = merkle_root(leaves)
+            state._cache[ref.parts] = cached
+        return bytes(cached)
+
+    def absent(self, ref: Ref, key: str) -> bool | None:
+        """Whether nothing applies there: rule 8's "or none applies"."""
+        state = self.steps[ref.step]
+        if state.applies is not True:
+            return None if state.applies is None else True
+        step = self.procedure.steps[ref.step]
+        if ref.same_key:
+            slot = state.slots.get(key)
+            return slot is None or not slot.applies
+        return step.spec.each is not None and not any(s.applies for s in state.slots.values())
+
+    def stands(self, ref: Ref, key: str) -> bool:
+        """Whether the need `ref` is met: each of its slots issued (and unexpired), or nothing applies (rule 8)."""
+        state = self.steps[ref.step]
+        if state.applies is not True:
+            return state.applies is False
+        if ref.same_key and self.procedure.steps[ref.step].multiple:
+            slot = state.slots.get(key)
+            return slot is None or not slot.applies or slot.state == ISSUED
+        if self.procedure.steps[ref.step].many:
+            return state.window.state == ISSUED
+        return not state.open_keys
+
+    def met(self, need: Need, key: str) -> bool:
+        if not need.any:
+            return self.stands(need.refs[0], key)
+        absent = [self.absent(r, key) for r in need.refs]
+        if any(a is False and self.stands(r, key) for a, r in zip(absent, need.refs, strict=True)):
+            return True
+        return all(absent)
+
+    def rest_now(self, step: Step, key: str) -> tuple[Rest, ...]:
+        """The basis of a document issued now, need by need. Only meaningful when every need is met."""
+        out = []
+        for need in step.needs:
+            choice = 0
+            if need.any:
+                choice = next(
+                    (
+                        i
+                        for i, r in enumerate(need.refs)
+                        if self.absent(r, key) is False and self.stands(r, key)
+                    ),
+                    -1,
+                )
+            out.append(
+                Rest(choice, ABSENT if choice < 0 else self.print_of(need.refs[choice], key) or MISSING)
+            )
+        return tuple(out)
+
+    def compare(self, step: Step, key: str, rest: tuple[Rest, ...]) -> str:
+        """Whether a basis is what a document issued now would rest on (rule 9)."""
+        result = SAME
+        for need, was in zip(step.needs, rest, strict=True):
+            if was.choice < 0:
+                absent = [self.absent(r, key) for r in need.refs]
+                if False in absent:
+                    return CHANGED
+                if None in absent:
+                    result = UNCLEAR
+                continue
+            now = self.print_of(need.refs[was.choice], key)
+            if now is None:
+                result = UNCLEAR
+            elif now != was.print:
+                return CHANGED
+        return result
+
+    def rests_sound(self, step: Step, key: str, rest: tuple[Rest, ...]) -> bool:
+        """Whether everything in an unchanged basis is sound, down to the first documents (rule 10)."""
+        for need, was in zip(step.needs, rest, strict=True):
+            if was.choice >= 0 and not self.ref_sound(need.refs[was.choice], key):
+                return False
+        return True
+
+    def ref_sound(self, ref: Ref, key: str) -> bool:
+        state = self.steps[ref.step]
+        step = self.procedure.steps[ref.step]
+        if state.applies is not True:
+            return state.applies is False
+        if not step.multiple:
+            return state.slots[""].sound
+        if ref.same_key:
+            slot = state.slots.get(key)
+            return slot is None or not slot.applies or slot.sound
+        return step.many or all(s.sound for s in state.slots.values() if s.applies)
+
+    # -- settling -----------------------------------------------------------------------------------------
+
+    def touch(self, step: Step, key: str | None = None) -> None:
+        """Say that a slot (or the whole step) is to be looked at again."""
+        known = self.dirty.get(step.index, set())
+        self.dirty[step.index] = None if key is None or known is None else known | {key}
+
+    def settle(self, t: int) -> None:
+        """Bring every state to the instant `t` (ms), which never goes back."""
+        self.at = max(self.at, t)
+        for step in self.procedure.steps:
+            if step.index not in self.dirty:
+                continue
+            keys = self.dirty.pop(step.index)
+            changed = self.refresh(step, keys, t)
+            if changed is None or changed:
+                self.steps[step.index].changed()
+                for i in step.dependents:
+                    self.mark(i, step.index, changed)
+
+    def mark(self, dependent: int, source: int, changed: set[str] | None) -> None:
+        """A change below: only one's own key where the need says so, else all slots."""
+        if self.dirty.get(dependent, set()) is None:
+            return
+        step = self.procedure.steps[dependent]
+        own_key = changed is not None and source not in step.reads
+        if own_key:
+            own_key = all(r.same_key for n in step.needs for r in n.refs if r.step == source)
+        if own_key and changed is not None:
+            self.dirty[dependent] = (self.dirty.get(dependent) or set()) | changed
+        else:
+            self.dirty[dependent] = None
+
+    def refresh(self, step: Step, keys: set[str] | None, t: int) -> set[str] | None:
+        """Look at a step again. Returns the keys that changed; None when more than single slots changed."""
+        state = self.steps[step.index]
+        all_changed = False
+        if keys is None:
+            before = (
+                state.applies,
+                tuple(k for k, s in state.slots.items() if s.applies) if step.each else (),
+            )
+            self.decide(step, state)
+            after = (
+                state.applies,
+                tuple(k for k, s in state.slots.items() if s.applies) if step.each else (),
+            )
+            all_changed = before != after
+        changed = set()
+        for key in list(state.slots) if keys is None else sorted(keys):
+            slot = state.slots.get(key)
+            if slot is not None and self.refresh_slot(step, state, key, slot, t):
+                changed.add(key)
+        if step.many and self.refresh_window(step, state, t):
+            all_changed = True
+        return None if all_changed else changed
+
+    def decide(self, step: Step, state: StepState) -> None:
+        """Whether the step applies, and to which elements (rules 5 and 7)."""
+        if step.when is None and step.each is None:
+            state.applies = True
+            return
+        env = self.environment(step.reads)
+        moment = self.moment_of(step.reads) if step.timely else self.moment(0, self.opened_at)
+        if step.when is not None:
+            guard = step.when.guard(env, moment)
+            if type(guard) is Unknown or guard is False:
+                state.applies = None if guard is not False else False
+                return
+        if step.each is None:
+            state.applies = True
+            return
+        items = step.each.items(env, moment)
+        if type(items) is Unknown:
+            state.applies = None
+            return
+        state.applies = True
+        elements = {element_key(step, item): item for item in items}
+        for key, slot in state.slots.items():
+            slot.applies = key in elements
+        for key, item in elements.items():
+            slot = state.slots.setdefault(key, Slot())
+            slot.element, slot.applies = item, True
+
+    def refresh_slot(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> bool:
+        old_state, old_sound = slot.state, slot.sound
+        slot.state, slot.sound = self.state_of(step, state, key, slot, t)
+        if slot.state != old_state:
+            slot.since = t
+        if slot.state in (ISSUED, NOT_APPLICABLE):
+            state.open_keys.discard(key)
+        else:
+            state.open_keys.add(key)
+        fresh = slot.head is not slot.seen
+        slot.seen = slot.head
+        return slot.state != old_state or slot.sound != old_sound or fresh
+
+    def state_of(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> tuple[str, bool]:
+        if state.applies is None:
+            return UNDECIDED, False
+        if state.applies is False or not slot.applies:
+            return NOT_APPLICABLE, False
+        head = slot.head
+        sound = False
+        if head is not None:
+            if head.link is not None:
+                basis = SAME
+                sound = head.whole
+            else:
+                basis = self.compare(step, key, head.rest)
+                sound = basis is SAME and self.rests_sound(step, key, head.rest)
+            if basis is not CHANGED and (head.expires is None or head.expires > t):
+                return (BY_OUTCOME[head.outcome] if sound else DOUBTFUL), sound
+        return (DUE if all(self.met(n, key) for n in step.needs) else BLOCKED), sound
+
+    def refresh_window(self, step: Step, state: StepState, t: int) -> bool:
+        """Open from when its needs are met, for the term; a change of what it needs opens it anew (rule 15)."""
+        window = state.window
+        old = window.state
+        if state.applies is not True:
+            window.state = UNDECIDED if state.applies is None else NOT_APPLICABLE
+        elif not all(self.met(n, "") for n in step.needs):
+            window.state = BLOCKED
+        else:
+            prints = self.rest_now(step, "")
+            if prints != state.window_prints:
+                state.window_prints = prints
+                window.since = t
+                window.deadline = None
+                if step.within is not None:
+                    term = self.procedure.term(step.within, t)
+                    window.deadline = self.procedure.calendar_of(step).deadline(t, term)
+            over = window.deadline is not None and window.deadline <= t
+            if over:
+                standing = sum(1 for s in state.slots.values() if s.state == ISSUED)
+                over = standing >= step.spec.at_least
+            window.state = ISSUED if over else DUE
+        return old != window.state
+
+    def undecided_by(self, step: Step) -> list[Step]:
+        """The steps whose documents decide whether, or how often, `step` applies, and are not there yet (rule 6)."""
+        env = self.environment(step.reads)
+        moment = self.moment_of(step.reads)
+        names: set[str] = set()
+        if step.when is not None:
+            names |= decided_by(step.when, env, moment, guard=True)
+        if step.each is not None and not names:
+            names |= decided_by(step.each, env, moment)
+        return [self.procedure.steps[i] for i in step.reads if self.procedure.steps[i].var in names]
+
+
+def element_key(step: Step, item: Any) -> str:
+    """The name of an element's slot: the element itself, or its field `key` (or the one the step names)."""
+    if isinstance(item, dict):
+        return str(item.get(step.spec.key or "key"))
+    return str(item)
+
+
+def merkle_root(leaves: list[bytes]) -> bytes:
+    """RFC 6962 §2.1 over a list of leaf data."""
+    level = [leaf_hash(leaf) for leaf in leaves]
+    if not level:
+        return EMPTY_ROOT
+    while len(level) > 1:
+        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            paired.append(level[-1])
+        level = paired
+    return level[0]

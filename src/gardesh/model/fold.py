@@ -1,0 +1,246 @@
+"""Folding accepted documents, links and time into a case, and the records from which its path is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gardesh.model import demand
+from gardesh.model.case import Case
+from gardesh.model.judgement import Paper, Verdict, judge
+from gardesh.model.procedure import Step
+from gardesh.model.register import Effect
+from gardesh.model.slot import ISSUED, NOT_APPLICABLE, RETURNED, Head, Slot
+
+Change = tuple[Effect, int]
+"""An effect, and +1 when it begins to count or -1 when it no longer does."""
+
+
+@dataclass(slots=True, frozen=True)
+class Record:
+    """One moment of a case's history: a document, or the closing of a window.
+
+    `after` names the record that came last among what this one rested on; None only for the opening.
+    """
+
+    name: bytes
+    at: int
+    position: int
+    step: str
+    key: str
+    issuer: str
+    act: str
+    after: bytes | None
+    opposed: bool = False
+    """Whether it answers a return: the time before it is the applicant's."""
+
+
+def accept(case: Case, paper: Paper, t: int, position: int) -> tuple[Verdict | None, list[Change]]:
+    """Judge a document of any act and fold it in. Raises Problem, with the case as it was."""
+    if paper.act in CLOCK_ACTS:
+        return None, by_clock(case, paper, t, position)
+    if not case.records:
+        finish(case, t)
+    verdict = judge(case, paper, t, position)
+    return verdict, apply(case, verdict, paper.digest, paper.issuer, t, position)
+
+
+CLOCK_ACTS = frozenset({"escalate", "deem", "lapse", "reuse"})
+
+
+def by_clock(case: Case, paper: Paper, t: int, position: int) -> list[Change]:
+    """What the node's clock key records of a term that passed: escalation, a deemed outcome, a lapse (rule 20).
+
+    A `reuse` changes nothing by itself: the other case's document comes through its link.
+    """
+    step, key = case.procedure.by_name[paper.step], paper.key or ""
+    slot = case.steps[step.index].slots[key]
+    case.position = position
+    if paper.act == "reuse":
+        return []
+    if paper.act == "escalate":
+        slot.escalated = True
+        return []
+    office = demand.holder_of(case, demand.role_of(case, step, key)) or demand.role_of(case, step, key) or ""
+    if slot.state == RETURNED:
+        office = case.opener
+    record(case, step, key, paper.digest, office, "silence", t, position)
+    changes = uncount(slot.head)
+    head = Head(
+        digest=paper.digest,
+        issuer=paper.issuer,
+        at=t,
+        position=position,
+        key=key,
+        subject=paper.subject,
+        outcome=paper.outcome or "rejected",
+        decides=bool(step.outcomes),
+        rest=case.rest_now(step, key),
+        stands_by=paper.digest,
+        silent=True,
+    )
+    case.steps[step.index].ever = True
+    put(case, step, key, slot, head)
+    case.touch(step, key)
+    finish(case, t)
+    return changes + recount(case)
+
+
+def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, position: int) -> list[Change]:
+    """Carry out a verdict at `t` and settle. Returns the register changes, those taken back first."""
+    step, key = verdict.step, verdict.key
+    state = case.steps[step.index]
+    case.position = position
+    record(case, step, key, digest, issuer, verdict.act, t, position)
+    changes: list[Change] = []
+    if verdict.withdraws_case:
+        case.withdrawn = True
+        for each in case.steps:
+            for slot in each.slots.values():
+                changes += uncount(slot.head)
+        finish(case, t)
+        return changes
+    slot = state.slots.get(key)
+    if slot is None:
+        slot = state.slots.setdefault(key, Slot())
+    state.ever = True
+    if verdict.act in ("issue", "correct"):
+        changes += uncount(slot.head)
+        verdict.head.effects = verdict.effects
+        put(case, step, key, slot, verdict.head)
+    elif verdict.act == "confirm":
+        verdict.head.rest = case.rest_now(step, key)
+        verdict.head.stands_by = digest
+    elif verdict.act == "revoke-now":
+        verdict.head.expires = t
+        state.expiring = True
+    else:
+        changes += uncount(slot.head)
+        slot.head = None
+    case.touch(step, key)
+    if step.many:
+        case.touch(step)
+    finish(case, t)
+    return changes + recount(case)
+
+
+def put(case: Case, step: Step, key: str, slot: Slot, head: Head) -> None:
+    if slot.head is not None:
+        slot.past.append(slot.head)
+    slot.head = head
+    if head.expires is not None:
+        case.steps[step.index].expiring = True
+
+
+def mirror(case: Case, step: Step, key: str, head: Head | None, t: int) -> list[Change]:
+    """Another case's document stands (or no longer stands) in this slot (rules 16 and 18)."""
+    slot = case.steps[step.index].slots.setdefault(key, Slot())
+    changes = uncount(slot.head)
+    if head is None:
+        slot.head = None
+    else:
+        case.steps[step.index].ever = True
+        if slot.head is None or slot.head.stands_by != head.stands_by:
+            record(case, step, key, head.stands_by, head.issuer, "link", max(t, case.at), head.position)
+        put(case, step, key, slot, head)
+    case.touch(step, key)
+    finish(case, t)
+    return changes + recount(case)
+
+
+def advance(case: Case, t: int) -> list[Change]:
+    """Let time pass up to `t`."""
+    demand.wake(case, t)
+    finish(case, t)
+    return recount(case)
+
+
+def finish(case: Case, t: int) -> None:
+    open_windows = [s for s in case.procedure.steps if s.many and case.steps[s.index].window.state != ISSUED]
+    case.settle(t)
+    for step in open_windows:
+        window = case.steps[step.index].window
+        if window.state == ISSUED and window.deadline is not None:
+            name = window_name(step, window.deadline)
+            record(case, step, demand.WINDOW, name, "", "window", window.deadline, case.position)
+    demand.demand(case, t)
+
+
+def window_name(step: Step, deadline: int) -> bytes:
+    return b"window:%d:%d" % (step.index, deadline)
+
+
+def uncount(head: Head | None) -> list[Change]:
+    if head is None or not head.counting:
+        return []
+    head.counting = False
+    return [(e, -1) for e in head.effects]
+
+
+def recount(case: Case) -> list[Change]:
+    """A moot document counts for nothing; when its slot applies again, so does it (rule 7)."""
+    changes: list[Change] = []
+    for step, state in zip(case.procedure.steps, case.steps, strict=True):
+        if not step.enters:
+            continue
+        for slot in state.slots.values():
+            head = slot.head
+            if head is None or not head.effects:
+                continue
+            counts = slot.state != NOT_APPLICABLE and not case.withdrawn
+            if counts and not head.counting:
+                head.counting = True
+                changes += [(e, 1) for e in head.effects]
+            elif not counts:
+                changes = uncount(head) + changes
+    return changes
+
+
+def record(
+    case: Case, step: Step, key: str, name: bytes, issuer: str, act: str, at: int, position: int
+) -> None:
+    after, opposed = latest(case, step, key)
+    if after == name:
+        return
+    case.records[name] = Record(name, at, position, step.name, key, issuer, act, after, opposed)
+
+
+def latest(case: Case, step: Step, key: str) -> tuple[bytes | None, bool]:
+    """What came last among all that a document made now rests on: its needs, what decided that it applies, the
+    document it replaces, and the return that it answers."""
+    best: tuple[int, int, bytes, bool] | None = None
+
+    def offer(head: Head | None, opposed: bool = False) -> None:
+        nonlocal best
+        if head is not None and head.stands_by in case.records:
+            known = case.records[head.stands_by]
+            candidate = (known.at, known.position, head.stands_by, opposed)
+            if best is None or candidate > best:
+                best = candidate
+
+    below = {r.step: r for n in step.needs for r in n.refs}
+    for index in (*below, *step.reads):
+        state, other = case.steps[index], case.procedure.steps[index]
+        ref = below.get(index)
+        if other.many and state.window.state == ISSUED and state.window.deadline is not None:
+            name = window_name(other, state.window.deadline)
+            if name in case.records and (best is None or (state.window.deadline, -1, name, False) > best):
+                best = (state.window.deadline, case.records[name].position, name, False)
+            continue
+        if ref is not None and ref.same_key and other.multiple:
+            offer(state.slots[key].head if key in state.slots else None)
+            continue
+        if state.applies is False:
+            for i in other.reads:
+                for slot in case.steps[i].slots.values():
+                    offer(slot.head)
+        for slot in state.slots.values():
+            offer(slot.head)
+    own = case.steps[step.index].slots.get(key)
+    if own is not None:
+        offer(own.head)
+    for index in case.procedure.returning:
+        for slot in case.steps[index].slots.values():
+            if slot.state == RETURNED and slot.head is not None:
+                if any(d.get("step") == step.name for d in slot.head.deficiencies):
+                    offer(slot.head, opposed=True)
+    return (best[2], best[3]) if best is not None else (None, False)

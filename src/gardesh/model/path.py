@@ -1,0 +1,88 @@
+"""The critical path of a case: which piece of its time belonged to whom (semantics, rule 22).
+
+From the goal back, at each document what came last among all it rested on. The pieces tile the time from opening
+to closing exactly; each belongs to one office and is split in working time, resting time and the applicant's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gardesh.model.case import Case
+from gardesh.model.demand import WINDOW
+from gardesh.model.fold import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """From `since` to `until` (ms) the case waited for `office` to do `act` in `slot`."""
+
+    since: int
+    until: int
+    office: str
+    slot: str
+    act: str
+    kind: str
+    """office, applicant, window, silence or linked."""
+    working_ms: int
+
+    @property
+    def resting_ms(self) -> int:
+        return self.until - self.since - self.working_ms
+
+
+def critical_path(case: Case, upto: bytes | None = None) -> list[Piece]:
+    """The pieces in order of time. `upto` names a record; default: what closed the case, else the latest one."""
+    name = upto if upto is not None else _end(case)
+    pieces: list[Piece] = []
+    while name is not None:
+        record = case.records[name]
+        if record.after is None:
+            if record.at > case.opened_at:
+                pieces.append(_piece(case, record, case.opened_at))
+            break
+        pieces.append(_piece(case, record, case.records[record.after].at))
+        name = record.after
+    pieces.reverse()
+    return pieces
+
+
+def by_office(pieces: list[Piece]) -> dict[str, dict[str, int]]:
+    """Total ms by office: calendar, working and applicant's time."""
+    out: dict[str, dict[str, int]] = {}
+    for piece in pieces:
+        row = out.setdefault(
+            piece.office, {"calendar_ms": 0, "working_ms": 0, "applicant_ms": 0, "pieces": 0}
+        )
+        row["calendar_ms"] += piece.until - piece.since
+        row["working_ms"] += piece.working_ms
+        row["applicant_ms"] += piece.until - piece.since if piece.kind == "applicant" else 0
+        row["pieces"] += 1
+    return out
+
+
+def _end(case: Case) -> bytes | None:
+    best: Record | None = None
+    if case.closed_at is not None:
+        for step in case.procedure.goal:
+            state = case.steps[step.index]
+            for slot in state.slots.values():
+                found = case.records.get(slot.head.stands_by) if slot.head is not None else None
+                if found is not None and (
+                    best is None or (found.at, found.position) > (best.at, best.position)
+                ):
+                    best = found
+    if best is None:
+        best = max(case.records.values(), key=lambda r: (r.at, r.position), default=None)
+    return best.name if best is not None else None
+
+
+def _piece(case: Case, record: Record, since: int) -> Piece:
+    step = case.procedure.by_name[record.step]
+    working = case.procedure.calendar_of(step).working_between(since, record.at)
+    kind = {"window": "window", "silence": "silence", "link": "linked"}.get(record.act, "office")
+    if record.opposed or (kind == "office" and record.issuer == case.opener and case.opener):
+        kind = "applicant"
+    slot = f"{record.step}:{record.key}" if record.key not in ("", WINDOW) else record.step
+    office = record.issuer or f"({record.step})"
+    return Piece(since, record.at, office, slot, record.act, kind, working)

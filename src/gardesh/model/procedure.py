@@ -1,0 +1,389 @@
+"""A procedure, compiled: the build graph that the cases of one pack version follow.
+
+Compiling resolves names across packs, compiles expressions, orders the steps so that each comes after all it
+waits for, and refuses what cannot run: unknown names, cycles over needs and deciding reads (semantics, rule 6).
+What merely looks unwise is lint's (`study/lint.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+
+from gardesh.model import pack as language
+from gardesh.model.calendar import Calendar, Term
+from gardesh.model.expression import Expression
+from gardesh.model.library import Library, compile_expression
+from gardesh.model.pack import MALFORMED, Pack
+from gardesh.model.problem import Problem
+
+ACTS = ("issue", "correct", "confirm", "withdraw", "revoke")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One thing needed: a step, perhaps only named parts of its document, perhaps only the slot of one's own key."""
+
+    step: int
+    parts: tuple[str, ...] = ()
+    same_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What must stand: one reference, or alternatives of which one that applies is enough."""
+
+    refs: tuple[Ref, ...]
+    any: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    code: str
+    check: Expression
+    fa: str
+    en: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEntry:
+    register: str
+    kind: str
+    key: Expression
+    amount: Expression | None
+    sign: int
+    value: Expression | None
+    when: Expression | None
+    since: Expression | None
+    until: Expression | None
+    each: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    kind: str  # opener, any, org
+    org: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step. `index` is its place in `Procedure.steps`, which is also an order of evaluation."""
+
+    index: int
+    name: str
+    var: str
+    spec: language.Step
+    type: str
+    title: language.Text
+    role: str | None
+    role_field: str | None
+    needs: tuple[Need, ...]
+    when: Expression | None
+    each: Expression | None
+    reads: tuple[int, ...]
+    rules: tuple[CompiledRule, ...]
+    enters: tuple[CompiledEntry, ...]
+    reuse_about: Expression | None
+    outcomes: frozenset[str]
+    within: str | None
+    calendar: str
+    many: bool
+    multiple: bool
+    dependents: tuple[int, ...]
+    optional: bool
+    timely: bool
+    """Whether `when` or `each` looks up registers or settings, and so depends on a point of the log."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Procedure:
+    """A compiled procedure. Immutable; one object serves all its cases."""
+
+    pack: Pack
+    library: Library
+    name: str
+    spec: language.ProcedureFile
+    steps: tuple[Step, ...]
+    by_name: Mapping[str, Step]
+    opening: Step
+    goal: tuple[Step, ...]
+    binds: Mapping[str, Bind]
+    calendars: Mapping[str, Calendar] = field(repr=False)
+    returning: tuple[int, ...] = ()
+    """The steps that can return a file as deficient."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.pack.name}/{self.name}"
+
+    def term(self, text: str, at: int) -> Term:
+        """A term of this pack at the instant `at`: `7wd`, or the setting that `setting:name` names."""
+        if text.startswith("setting:"):
+            return Term.parse(str(self.library.setting(self.pack, text[8:], at)))
+        return Term.parse(text)
+
+    def calendar_of(self, step: Step) -> Calendar:
+        return self.calendars[step.calendar]
+
+
+def variable(step_name: str) -> str:
+    return step_name.replace("-", "_")
+
+
+def compile_procedure(library: Library, pack: Pack, name: str) -> Procedure:
+    """Compile procedure `name` of `pack`. Raises `pack-malformed` with a pointer into the file."""
+    return _Compiler(library, pack, name).run()
+
+
+class _Compiler:
+    def __init__(self, library: Library, pack: Pack, name: str) -> None:
+        self.library, self.pack, self.name = library, pack, name
+        self.path = f"procedures/{name}.yaml"
+        if name not in pack.procedures:
+            raise Problem(
+                MALFORMED, "/" + self.path, file=self.path, reason=f"there is no procedure {name!r}"
+            )
+        self.spec = pack.procedures[name]
+        self.names = set(self.spec.steps)
+        self.vars = {variable(s): s for s in self.spec.steps}
+
+    def fail(self, place: str, reason: str) -> Problem:
+        return Problem(MALFORMED, f"/{self.path}/{place}", file=self.path, reason=reason)
+
+    def expression(self, source: str | None, place: str) -> Expression | None:
+        if source is None:
+            return None
+        try:
+            return compile_expression(self.library, self.pack, source)
+        except Problem as problem:
+            raise self.fail(place, problem.sentence("en")) from problem
+
+    def must(self, source: str, place: str) -> Expression:
+        made = self.expression(source, place)
+        assert made is not None
+        return made
+
+    def run(self) -> Procedure:
+        spec = self.spec
+        needs = {s: self.needs_of(s, step) for s, step in spec.steps.items()}
+        decide: dict[str, set[str]] = {}
+        compiled: dict[str, tuple[Expression | None, Expression | None]] = {}
+        for s, step in spec.steps.items():
+            when = self.expression(step.when, f"steps/{s}/when")
+            each = self.expression(step.each, f"steps/{s}/each")
+            compiled[s] = (when, each)
+            decide[s] = set()
+            for made in (when, each):
+                if made is not None:
+                    decide[s] |= self.read_steps(made, f"steps/{s}")
+        waits = {s: {n for need in needs[s] for n, _, _ in need[0]} | decide[s] for s in spec.steps}
+        order = self.order(waits)
+        index = {s: i for i, s in enumerate(order)}
+        dependents: dict[str, set[int]] = {s: set() for s in order}
+        for s, below in waits.items():
+            for n in below:
+                dependents[n].add(index[s])
+        steps = tuple(self.step(s, index, needs[s], compiled[s], decide[s], dependents[s]) for s in order)
+        by_name = {step.name: step for step in steps}
+        goal = [spec.closes_with] if isinstance(spec.closes_with, str) else spec.closes_with
+        for place, s in [("opens_with", spec.opens_with), *(("closes_with", g) for g in goal)]:
+            if s not in by_name:
+                raise self.fail(place, f"there is no step {s!r}")
+        opening = by_name[spec.opens_with]
+        if opening.needs or opening.when or opening.each or opening.many or opening.spec.from_:
+            raise self.fail(
+                f"steps/{opening.name}", "the opening step can have no needs, when, each, many or from"
+            )
+        self.check_ways(by_name)
+        binds = {opening.role or "": Bind("opener")}
+        for role, bound in spec.binds.items():
+            if isinstance(bound, str):
+                binds[role] = Bind(bound)
+            else:
+                made = self.must(bound.org, f"binds/{role}")
+                self.read_steps(made, f"binds/{role}")
+                binds[role] = Bind("org", made)
+        calendars = {step.calendar: self.library.calendar(self.pack, step.calendar) for step in steps}
+        return Procedure(
+            self.pack, self.library, self.name, spec, steps, by_name, opening,
+            tuple(by_name[g] for g in goal), binds, calendars,
+            tuple(step.index for step in steps if "deficient" in step.outcomes),
+        )  # fmt: skip
+
+    def check_ways(self, by_name: Mapping[str, Step]) -> None:
+        for s, step in self.spec.steps.items():
+            for word in ("corrects", "withdraws", "revokes", "confirms"):
+                ways = getattr(step, word)
+                if ways is not None and ways.until is not None and ways.until not in by_name:
+                    raise self.fail(f"steps/{s}/{word}/until", f"there is no step {ways.until!r}")
+        if self.spec.withdrawal and self.spec.withdrawal.until and self.spec.withdrawal.until not in by_name:
+            raise self.fail("withdrawal/until", f"there is no step {self.spec.withdrawal.until!r}")
+
+    def read_steps(self, made: Expression, place: str) -> set[str]:
+        unknown = sorted(v for v in made.variables if v not in self.vars)
+        if unknown:
+            raise self.fail(
+                place, f"the expression reads {', '.join(unknown)}, which is no step of this procedure"
+            )
+        return {self.vars[v] for v in made.variables}
+
+    def order(self, waits: Mapping[str, set[str]]) -> list[str]:
+        """Topological, and among what may come in any order as the file has it: the same on every machine."""
+        place = {s: i for i, s in enumerate(self.spec.steps)}
+        sorter = TopologicalSorter(waits)
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            ring = " → ".join(error.args[1])
+            raise self.fail("steps", f"these steps wait for one another: {ring}") from None
+        out: list[str] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready(), key=place.__getitem__)
+            out.extend(ready)
+            sorter.done(*ready)
+        return out
+
+    def needs_of(
+        self, s: str, step: language.Step
+    ) -> list[tuple[list[tuple[str, tuple[str, ...], bool]], bool]]:
+        out = []
+        for i, need in enumerate(step.needs):
+            place = f"steps/{s}/needs/{i}"
+            if isinstance(need, dict) and set(need) == {"any"}:
+                items = need["any"]
+                assert isinstance(items, list)
+                out.append(([r for item in items for r in self.refs_of(item, place)], True))
+            else:
+                out.extend(([r], False) for r in self.refs_of(need, place))
+        prepaid = step.fee.prepaid if isinstance(step.fee, language.Fee) else None
+        if prepaid is not None and all(prepaid != r[0] for refs, _ in out for r in refs):
+            out.append((self.refs_of(prepaid, f"steps/{s}/fee/prepaid"), False))
+        return out
+
+    def refs_of(self, item: object, place: str) -> list[tuple[str, tuple[str, ...], bool]]:
+        pairs = (
+            {item: None}.items() if isinstance(item, str) else item.items() if isinstance(item, dict) else ()
+        )
+        if not pairs:
+            raise self.fail(place, "a need is a step's name or {step: [parts]}")
+        out = []
+        for step, how in pairs:
+            if step not in self.names:
+                raise self.fail(place, f"there is no step {step!r}")
+            if isinstance(how, language.NeedPart):
+                out.append((step, tuple(how.parts), how.key == "each"))
+            elif isinstance(how, dict):
+                part = language.NeedPart(**how)
+                out.append((step, tuple(part.parts), part.key == "each"))
+            else:
+                out.append((step, tuple(str(p) for p in how or ()), False))
+        return out
+
+    def step(
+        self,
+        s: str,
+        index: Mapping[str, int],
+        needs: list[tuple[list[tuple[str, tuple[str, ...], bool]], bool]],
+        compiled: tuple[Expression | None, Expression | None],
+        decide: set[str],
+        dependents: set[int],
+    ) -> Step:
+        spec = self.spec.steps[s]
+        type_name = self.library.qualify(self.pack, spec.document or s)
+        title = spec.title
+        if spec.from_ is None:
+            declared = self.library.document_type(self.pack, type_name)
+            if declared is None:
+                raise self.fail(f"steps/{s}/document", f"there is no document type {type_name!r}")
+            title = title or declared.title
+        else:
+            linked = self.library.procedure_file(self.pack, spec.from_)
+            if linked is None:
+                raise self.fail(f"steps/{s}/from", f"there is no procedure {spec.from_!r}")
+            title = title or linked.title
+        role, role_field = spec.by, None
+        if role is not None and role.startswith("each."):
+            role, role_field = None, role[5:]
+        if role is None and role_field is None and spec.from_ is None:
+            raise self.fail(f"steps/{s}/by", "a step needs `by`: the role that issues its document")
+        if role is not None and self.library.role(self.pack, role) is None:
+            raise self.fail(f"steps/{s}/by", f"there is no role {role!r} in this pack or those it requires")
+        if role_field is not None and spec.each is None:
+            raise self.fail(f"steps/{s}/by", "`each.…` needs `each`")
+        if spec.many and spec.each is not None:
+            raise self.fail(f"steps/{s}/many", "a step is `each` or `many`, not both")
+        timely = {"register", "balance", "setting", "tariff"}
+        outcomes = ("approved", "deficient", "rejected") if spec.decides is True else spec.decides or ()
+        seen = {n for refs, _ in needs for n, _, _ in refs}
+        allowed = {variable(n) for n in seen} | {"this", "each", "previous"}
+        calendar = spec.calendar or self.spec.calendar or self.pack.manifest.calendar
+        return Step(
+            index=index[s],
+            name=s,
+            var=variable(s),
+            spec=spec,
+            type=type_name,
+            title=title,
+            role=role,
+            role_field=role_field,
+            needs=tuple(Need(tuple(Ref(index[n], p, k) for n, p, k in refs), any_) for refs, any_ in needs),
+            when=compiled[0],
+            each=compiled[1],
+            reads=tuple(sorted(index[d] for d in decide)),
+            rules=tuple(self.rule(s, i, r, allowed) for i, r in enumerate(spec.rules)),
+            enters=tuple(self.entry(s, i, e, allowed) for i, e in enumerate(spec.enters)),
+            reuse_about=self.expression(spec.reuse.about, f"steps/{s}/reuse/about") if spec.reuse else None,
+            outcomes=frozenset(outcomes),
+            within=spec.within,
+            calendar=self.library.qualify(self.pack, calendar) if calendar else "",
+            many=spec.many,
+            multiple=spec.many or spec.each is not None,
+            dependents=tuple(sorted(dependents)),
+            optional=spec.optional or (spec.many and spec.within is None),
+            timely=any(e is not None and (e.calls & timely) for e in compiled),
+        )
+
+    def rule(self, s: str, i: int, rule: language.Rule, allowed: set[str]) -> CompiledRule:
+        place = f"steps/{s}/rules/{i}"
+        check = self.must(rule.check, place)
+        self.only(check, allowed, place)
+        return CompiledRule(rule.code, check, rule.message.fa, rule.message.en, rule.at)
+
+    def entry(self, s: str, i: int, entry: language.Entry, allowed: set[str]) -> CompiledEntry:
+        place = f"steps/{s}/enters/{i}"
+        register = self.library.qualify(self.pack, entry.register)
+        declared = self.library.register(self.pack, register)
+        if declared is None:
+            raise self.fail(place, f"there is no register {register!r}")
+        amount = entry.adds or entry.takes
+        if (declared.kind == "balance") != (amount is not None) or (entry.adds and entry.takes):
+            raise self.fail(
+                place, "a balance takes exactly one of `adds` and `takes`, another register neither"
+            )
+        made = [
+            self.expression(e, place)
+            for e in (entry.key, amount, entry.value, entry.when, entry.since, entry.until, entry.each)
+        ]
+        for each in made:
+            if each is not None:
+                self.only(each, allowed | {"item"}, place)
+        assert made[0] is not None
+        return CompiledEntry(
+            register,
+            declared.kind,
+            made[0],
+            made[1],
+            -1 if entry.takes else 1,
+            made[2],
+            made[3],
+            made[4],
+            made[5],
+            made[6],
+        )
+
+    def only(self, made: Expression, allowed: set[str], place: str) -> None:
+        alien = sorted(v for v in made.variables if v not in allowed)
+        if alien:
+            raise self.fail(place, f"it reads {', '.join(alien)}, which this step does not need")

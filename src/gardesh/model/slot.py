@@ -1,0 +1,139 @@
+"""Slots and their heads: what a case holds, step by step (semantics, rules 1-3 and 7)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+NOT_APPLICABLE = "not-applicable"
+UNDECIDED = "unknown"
+ISSUED = "issued"
+RETURNED = "returned"
+REFUSED = "refused"
+DOUBTFUL = "doubtful"
+DUE = "due"
+OVERDUE = "overdue"
+BLOCKED = "blocked"
+
+BY_OUTCOME = {"approved": ISSUED, "deficient": RETURNED, "rejected": REFUSED}
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(slots=True, frozen=True)
+class Rest:
+    """What a document rested on for one need: which alternative (-1: none applied) and a print of its content."""
+
+    choice: int
+    print: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class Link:
+    """Another case's slot that a head mirrors."""
+
+    case: str
+    step: str
+    key: str
+
+
+@dataclass(slots=True)
+class Head:
+    """The last document of a slot that nobody corrected, withdrew or revoked.
+
+    `at` is its `recorded_at` in ms and `position` its place in the log. `rest` is the basis it stands on, or the one
+    its last confirmation put in place; `stands_by` names the document that did so.
+    """
+
+    digest: bytes
+    issuer: str
+    at: int
+    position: int
+    key: str
+    subject: dict[str, Any]
+    outcome: str = "approved"
+    decides: bool = False
+    expires: int | None = None
+    rest: tuple[Rest, ...] = ()
+    stands_by: bytes = b""
+    deficiencies: tuple[dict[str, Any], ...] = ()
+    silent: bool = False
+    link: Link | None = None
+    whole: bool = True
+    about: str | None = None
+    effects: tuple[Any, ...] = ()
+    counting: bool = False
+    _value: dict[str, Any] | None = None
+    _prints: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """As expressions see it: the subject's fields, `outcome` and `meta`."""
+        if self._value is None:
+            meta = {
+                "issuer": self.issuer,
+                "key": self.key,
+                "digest": self.digest.hex(),
+                "at": self.at,
+                "date": datetime.fromtimestamp(self.at / 1000, UTC).date().isoformat(),
+            }
+            self._value = {**self.subject, "outcome": self.outcome, "meta": meta}
+        return self._value
+
+    def print(self, parts: tuple[str, ...]) -> bytes:
+        """A digest of what is relied on: the outcome and the content of the named parts (of all, if none is named).
+
+        Two documents with equal prints are the same to whoever needs those parts: early cutoff (rule 4).
+        """
+        found = self._prints.get(parts)
+        if found is None:
+            content = {p: self.subject.get(p) for p in parts} if parts else self.subject
+            found = hashlib.sha256(_encode((self.outcome, content))).digest()
+            self._prints[parts] = found
+        return found
+
+
+@dataclass(slots=True)
+class Slot:
+    """One slot. `since` is when its state began; `term_start` when it became both due and demanded."""
+
+    head: Head | None = None
+    element: Any = None
+    applies: bool = True
+    state: str = UNDECIDED
+    sound: bool = False
+    since: int = 0
+    demanded: bool = False
+    waits_on: tuple[tuple[int, str], ...] = ()
+    term_start: int | None = None
+    deadline: int | None = None
+    used_ms: int = 0
+    escalated: bool = False
+    seen: Head | None = None
+    past: list[Head] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class StepState:
+    """All slots of a step, and what those who need or read it see."""
+
+    applies: bool | None = None
+    slots: dict[str, Slot] = field(default_factory=dict)
+    open_keys: set[str] = field(default_factory=set)
+    """Keys of applicable slots that are not issued."""
+    ever: bool = False
+    """Whether a document was ever accepted here."""
+    version: int = 0
+    window: Slot = field(default_factory=Slot)
+    """Of a `many` step: its window, `due` while open, `issued` once closed."""
+    window_prints: tuple[Rest, ...] | None = None
+    expiring: bool = False
+    _cache: dict[Any, Any] = field(default_factory=dict)
+
+    def changed(self) -> None:
+        self.version += 1
+        self._cache.clear()

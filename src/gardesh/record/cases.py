@@ -1,0 +1,277 @@
+"""Cases at hand: live ones in memory, others folded again from their documents; their views in the tables."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gardesh.model import canonical, demand, fold
+from gardesh.model.case import Case
+from gardesh.model.document import parse
+from gardesh.model.library import Library
+from gardesh.model.problem import Problem, define
+from gardesh.model.procedure import Step
+from gardesh.model.slot import ISSUED, Head, Link
+from gardesh.record import schema
+from gardesh.record.registers import Registers
+from gardesh.record.store import Store
+
+NO_SUCH_CASE = define(
+    "no-such-case",
+    404,
+    en="There is no case {case} here.",
+    fa="پرونده‌ای به شناسه‌ی {case} در اینجا نیست.",
+)
+KEPT = 4_000
+Target = tuple[str, str, str]
+_encode_numbers = msgspec.json.Encoder(decimal_format="number").encode
+_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+
+
+class Cases:
+    """All cases of a node. Belongs to the one sequencer."""
+
+    def __init__(self, store: Store, library: Library, registers: Registers) -> None:
+        self.store, self.library, self.registers = store, library, registers
+        self.live: OrderedDict[str, Case] = OrderedDict()
+        self.links: dict[str, list[tuple[str, str, Target]]] = {}
+        self.unsaved: dict[str, Case] = {}
+        self.waking: dict[str, int] = {}
+        self.next_mirror = int(store.one("SELECT coalesce(max(id), -1) FROM mirrors")[0]) + 1
+        self.pending_links: list[tuple[Any, ...]] = []
+        self.pending_mirrors: list[tuple[Any, ...]] = []
+        self.before_load: Callable[[], None] = lambda: None
+
+    def get(self, case_id: str) -> Case:
+        """The live case. Raises `no-such-case`."""
+        found = self.live.get(case_id)
+        if found is None:
+            self.before_load()
+            found = self._load(case_id)
+            self.keep(found)
+        else:
+            self.live.move_to_end(case_id)
+        return found
+
+    def keep(self, case: Case) -> None:
+        self.live[case.id] = case
+        while len(self.live) > KEPT:
+            oldest = next(iter(self.live))
+            if oldest in self.unsaved:
+                self.live.move_to_end(oldest)
+                break
+            del self.live[oldest]
+            self.links.pop(oldest, None)
+
+    def drop(self, case_id: str) -> None:
+        """Forget what memory holds of a case: it is folded again when next asked for."""
+        self.live.pop(case_id, None)
+        self.links.pop(case_id, None)
+        self.unsaved.pop(case_id, None)
+
+    # -- folding again ------------------------------------------------------------------------------------
+
+    def _load(self, case_id: str) -> Case:
+        row = self.store.one("SELECT pack, procedure, opener, opened_at FROM cases WHERE id = ?", case_id)
+        if row is None:
+            raise Problem(NO_SUCH_CASE, "/circulation/case", case=case_id)
+        label, name, opener, opened_at = row
+        case = Case(case_id, self.library.procedure(label, name), self.registers, opener, opened_at)
+        events: list[tuple[int, int, int, Any]] = []
+        for position, at, signed, data in self.store.rows(
+            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d"
+            " JOIN disclosures x ON x.position = d.position WHERE d.case_id = ? ORDER BY d.position",
+            case_id,
+        ):
+            events.append((position, 0, at, bytes(signed) + bytes(data)))
+        for id_, position, at, step, key, head in self.store.rows(
+            "SELECT id, position, at, step, key, head FROM mirrors WHERE target_case = ? ORDER BY id", case_id
+        ):
+            events.append((position, 1 + id_, at, (step, key, bytes(head) if head is not None else None)))
+        for position, _, at, what in sorted(events, key=lambda e: (e[0], e[1])):
+            self._replay(case, position, at, what)
+        return case
+
+    def _replay(self, case: Case, position: int, at: int, what: Any) -> None:
+        if isinstance(what, bytes):
+            paper = parse(what)
+            let_pass(case, at)
+            verdict, _ = fold.accept(case, paper, at, position)
+            if verdict is not None:
+                verdict.head.about = self.about(case, verdict.step, verdict.head, position, at)
+            return
+        step, key, raw = what
+        let_pass(case, at)
+        head = decode_head(raw) if raw is not None else None
+        fold.mirror(case, case.procedure.by_name[step], key, head, at)
+
+    def about(self, case: Case, step: Step, head: Head, position: int, at: int) -> str | None:
+        """Whom or what the document is about, as its type says."""
+        made = self.library.about(case.procedure.pack, step.type)
+        if made is None:
+            return None
+        value = made.evaluate({"this": head.value}, case.moment(position, at))
+        return None if value is None else str(value)
+
+    # -- links --------------------------------------------------------------------------------------------
+
+    def links_of(self, case_id: str) -> list[tuple[str, str, Target]]:
+        """Who mirrors slots of this case: (step, key, target)."""
+        found = self.links.get(case_id)
+        if found is None:
+            rows = self.store.rows(
+                "SELECT source_step, source_key, target_case, target_step, target_key FROM links WHERE source_case = ?"
+                " ORDER BY source_step, source_key, target_case, target_step, target_key",
+                case_id,
+            )
+            found = [(s, k, (c, ts, tk)) for s, k, c, ts, tk in rows]
+            self.links[case_id] = found
+        return found
+
+    def link(self, source: tuple[str, str, str], target: Target) -> None:
+        known = self.links_of(source[0])
+        if (source[1], source[2], target) not in known:
+            known.append((source[1], source[2], target))
+            known.sort()
+            self.pending_links.append((*source, *target))
+
+    def unlink(self, target: Target) -> None:
+        """A slot follows one other at a time: what it followed before, it no longer does."""
+        self.before_load()
+        rows = self.store.rows(
+            "SELECT source_case FROM links WHERE target_case = ? AND target_step = ? AND target_key = ?",
+            *target,
+        )
+        self.store.run(
+            "DELETE FROM links WHERE target_case = ? AND target_step = ? AND target_key = ?", *target
+        )
+        for (source,) in rows:
+            self.links.pop(source, None)
+
+    def mirrored(self, source: Case, step_name: str, key: str) -> Head | None:
+        """What a slot that follows this one shows: the head, and whether it is sound here."""
+        state = source.steps[source.procedure.by_name[step_name].index]
+        slot = state.slots.get(key)
+        if (
+            source.withdrawn
+            or slot is None
+            or slot.head is None
+            or not slot.applies
+            or state.applies is False
+        ):
+            return None
+        head = slot.head
+        return Head(
+            digest=head.digest,
+            issuer=head.issuer,
+            at=head.at,
+            position=head.position,
+            key=head.key,
+            subject=head.subject,
+            outcome=head.outcome,
+            decides=head.decides,
+            expires=head.expires,
+            stands_by=head.stands_by,
+            deficiencies=head.deficiencies,
+            link=Link(source.id, step_name, key),
+            whole=slot.sound or slot.state == ISSUED,
+            about=head.about,
+        )
+
+    def note_mirror(self, target: Target, head: Head | None, position: int, at: int) -> None:
+        raw = encode_head(head) if head is not None else None
+        self.pending_mirrors.append((self.next_mirror, target[0], position, at, target[1], target[2], raw))
+        self.next_mirror += 1
+
+    # -- views --------------------------------------------------------------------------------------------
+
+    def changed(self, case: Case) -> int | None:
+        """Note that the views of a case are to be written; returns when it next wakes by time alone."""
+        self.unsaved[case.id] = case
+        wakes = demand.next_instant(case)
+        if wakes is None:
+            self.waking.pop(case.id, None)
+        else:
+            self.waking[case.id] = wakes
+        return wakes
+
+    def flush(self) -> None:
+        """Write links, mirrors and the views of changed cases to the open transaction."""
+        links, self.pending_links = self.pending_links, []
+        self.store.add(schema.links, links, replace=True)
+        mirrors, self.pending_mirrors = self.pending_mirrors, []
+        self.store.add(schema.mirrors, mirrors)
+        unsaved, self.unsaved = self.unsaved, {}
+        waits = []
+        rows = []
+        for case in unsaved.values():
+            shown = demand.rows(case)
+            rows.append(
+                (
+                    case.id,
+                    case.procedure.pack.label,
+                    case.procedure.name,
+                    case.opener,
+                    case.opened_at,
+                    case.closed_at,
+                    case.withdrawn,
+                    self.waking.get(case.id),
+                    view_of(case, shown),
+                )  # fmt: skip
+            )
+            self.store.run("DELETE FROM waits WHERE case_id = ?", case.id)
+            waits += [
+                (case.id, r["slot"], r["state"], r["role"], r["by"], r["since"], r["deadline"]) for r in shown
+            ]
+        self.store.add(schema.cases, rows, replace=True)
+        self.store.add(schema.waits, waits)
+
+
+def let_pass(case: Case, t: int) -> None:
+    """Let the case's own time pass up to `t`, instant by instant, as it did when it was live."""
+    while (instant := demand.next_instant(case)) is not None and case.at < instant <= t:
+        fold.advance(case, instant)
+
+
+def view_of(case: Case, waits: list[dict[str, Any]]) -> bytes:
+    """The view of a case as JSON with stable names: what waits, and every slot's state, head and times."""
+    slots = []
+    for step, state in zip(case.procedure.steps, case.steps, strict=True):
+        if step.multiple and not any(s.applies for s in state.slots.values()):
+            shown = (
+                "unknown" if state.applies is None else state.window.state if step.many else "not-applicable"
+            )
+            slots.append([step.name, "", shown, None, None])
+        for key, slot in sorted(state.slots.items()):
+            head = slot.head
+            slots.append(
+                [step.name, key, slot.state, head.digest.hex() if head else None, head.at if head else None]
+            )
+    return _encode({"at": case.at, "position": case.position, "waits": waits, "slots": slots})
+
+
+def encode_head(head: Head) -> bytes:
+    return _encode_numbers(
+        {
+            "digest": head.digest.hex(), "issuer": head.issuer, "at": head.at, "position": head.position,
+            "key": head.key, "subject": head.subject, "outcome": head.outcome, "decides": head.decides,
+            "expires": head.expires, "stands_by": head.stands_by.hex(), "deficiencies": head.deficiencies,
+            "whole": head.whole, "about": head.about,
+            "link": [head.link.case, head.link.step, head.link.key] if head.link else None,
+        }
+    )  # fmt: skip
+
+
+def decode_head(raw: bytes) -> Head:
+    found: dict[str, Any] = canonical.decode(raw)
+    link = found.pop("link")
+    return Head(
+        digest=bytes.fromhex(found.pop("digest")),
+        stands_by=bytes.fromhex(found.pop("stands_by")),
+        deficiencies=tuple(found.pop("deficiencies")),
+        link=Link(*link) if link else None,
+        **found,
+    )

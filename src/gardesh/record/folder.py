@@ -1,0 +1,143 @@
+"""Packs on disk: a folder read into files, YAML into plain values, and packs stored with the record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from gardesh.model import pack
+from gardesh.model.library import Library
+from gardesh.model.pack import MALFORMED, Pack
+from gardesh.model.problem import Problem, define
+from gardesh.record import schema
+from gardesh.record.store import Store
+
+NO_SUCH_FOLDER = define(
+    "no-such-folder",
+    404,
+    en="There is no pack in the folder {folder}.",
+    fa="در پوشه‌ی {folder} بسته‌ای نیست.",
+)
+MAX_FILE = 16 << 20
+MAX_FILES = 5_000
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML 1.2 in what matters: dates stay text, and a key said twice is an error."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    out: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, (str, int)) or key in out:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} is said twice", key_node.start_mark
+            )
+        out[str(key) if not isinstance(key, bool) else ("true" if key else "false")] = (
+            loader.construct_object(value_node, deep=True)
+        )
+    return out
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.CSafeLoader.construct_yaml_str)
+
+
+def parse_yaml(path: str, data: bytes) -> Any:
+    """Plain values of YAML bytes. Raises `pack-malformed` with the line."""
+    loader = _Loader(data)
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        reason = line + str(getattr(error, "problem", None) or error)
+        raise Problem(MALFORMED, f"/{path}", file=path, reason=reason) from None
+    except (RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise Problem(MALFORMED, f"/{path}", file=path, reason=str(error)) from None
+    finally:
+        loader.dispose()
+
+
+def read_files(folder: Path, *, rules_only: bool = True) -> dict[str, bytes]:
+    """The files of a pack, by their path inside it. Links that lead out of the folder are refused."""
+    root = folder.resolve()
+    if not (root / "pack.yaml").is_file():
+        raise Problem(NO_SUCH_FOLDER, folder=str(folder))
+    out: dict[str, bytes] = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if not path.is_file() or (rules_only and not pack.belongs(name)) or "/." in "/" + name:
+            continue
+        if not path.resolve().is_relative_to(root) or path.stat().st_size > MAX_FILE or len(out) >= MAX_FILES:
+            raise Problem(
+                MALFORMED, f"/{name}", file=name, reason="it is too large, too many, or outside the pack"
+            )
+        out[name] = path.read_bytes()
+    return out
+
+
+def read_pack(folder: Path) -> Pack:
+    """The pack in a folder. Raises `pack-malformed`, `list-malformed`."""
+    return pack.read(read_files(folder), parse_yaml)
+
+
+def gather(folder: Path) -> list[Pack]:
+    """A pack and those that it requires, found beside it or among the packs that ship with Gardesh."""
+    first = read_pack(folder)
+    found = {first.name: first}
+    queue = [first]
+    while queue:
+        asking = queue.pop(0)
+        for name, version in asking.manifest.requires.items():
+            if name in found:
+                continue
+            made = read_pack(find(name, folder.resolve().parent))
+            if made.manifest.version != version:
+                reason = f"it requires {name} {version}, but {made.label} is here"
+                raise Problem(
+                    MALFORMED, "/pack.yaml/requires", file=f"{asking.name}/pack.yaml", reason=reason
+                )
+            found[name] = made
+            queue.append(made)
+    if "core" not in found:
+        found["core"] = read_pack(find("core", folder.resolve().parent))
+    return list(found.values())
+
+
+def find(name: str, beside: Path) -> Path:
+    """The folder of pack `name`: beside another, or among those that ship with Gardesh."""
+    for place in (beside / name, shipped() / name):
+        if (place / "pack.yaml").is_file():
+            return place
+    raise Problem(NO_SUCH_FOLDER, folder=name)
+
+
+def shipped() -> Path:
+    """Where the packs are that come with Gardesh: in the wheel, or in the source tree."""
+    inside = Path(__file__).parent.parent / "packs"
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "packs"
+
+
+def keep(store: Store, made: Pack) -> None:
+    """Store a pack beside the record, in the open transaction; the same label with other content is refused."""
+    raw = msgspec.json.encode(made.files)
+    store.add(schema.packs, [(made.label, made.digest, raw)], replace=True)
+
+
+def stored(store: Store) -> Library:
+    """A library of all packs that are kept beside the record, each checked against its digest."""
+    library = Library()
+    for label, digest, raw in store.rows("SELECT label, digest, files FROM packs ORDER BY label"):
+        files = msgspec.json.decode(bytes(raw), type=dict[str, bytes])
+        made = pack.read(files, parse_yaml)
+        if made.digest != bytes(digest):
+            raise Problem(
+                MALFORMED, "/pack.yaml", file=label, reason="the stored pack is not what its digest names"
+            )
+        library.add(made)
+    return library

@@ -1,0 +1,121 @@
+"""The log of a node: entries appended in a write transaction, checkpoints over them, receipts out of them.
+
+Entries are not stored a second time: an entry is a document's digest and its `recorded_at`, both in the
+`documents` table. Full tiles are stored as they fill; the open ones live in memory and are read from the
+documents again at start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from gardesh.model import checkpoint
+from gardesh.model.edge import TileEdge
+from gardesh.model.entry import encode, entry_hash
+from gardesh.model.merkle import leaf_hash
+from gardesh.model.receipt import Receipt
+from gardesh.model.signer import Signer
+from gardesh.model.tile import WIDTH, inclusion_proof, root
+from gardesh.model.treehead import TreeHead
+from gardesh.record import schema
+from gardesh.record.store import Store
+
+__all__ = ["Log", "encode"]
+
+
+class Log:
+    """The log `origin`, signed by `signers` (Ed25519, and ML-DSA-44 beside it).
+
+    `append` and `adopt` belong to the one sequencer; `receipt` and the tile reads may run at any time.
+    """
+
+    def __init__(self, store: Store, origin: str, signers: Sequence[Signer]) -> None:
+        self.store = store
+        self.origin = origin
+        self.signers = tuple(signers)
+        self._pen = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self.edge = self._load()
+        self.note = self._newest_note()
+
+    @property
+    def size(self) -> int:
+        return self.edge.size
+
+    def _load(self) -> TileEdge:
+        (size,) = self.store.one("SELECT count(*) FROM documents")
+        return TileEdge.load(int(size), _StoredTiles(self.store))
+
+    def _newest_note(self) -> bytes:
+        row = self.store.one("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
+        if row is not None and row[0] == self.size:
+            return bytes(row[1])
+        return b""
+
+    def append(self, entries: Sequence[tuple[bytes, int]]) -> TileEdge:
+        """The edge after these entries; tiles that became full are written to the open transaction."""
+        edge = self.edge.copy()
+        full = edge.append(entry_hash(digest, at) for digest, at in entries)
+        self.store.add(schema.tiles, full)
+        return edge
+
+    def begin_checkpoint(self, edge: TileEdge, at: int) -> Future[bytes]:
+        """Begin to sign the checkpoint of `edge`, beside the commit that makes it durable.
+
+        The note may be released only once that commit has returned; drop it when the commit failed.
+        """
+        head = TreeHead(self.origin, edge.size, edge.root())
+        return self._pen.submit(checkpoint.sign, head, self.signers, at // 1000)
+
+    def adopt(self, edge: TileEdge, note: bytes) -> None:
+        """The batch is durable: from here on the log has the size of `edge`."""
+        self.edge, self.note = edge, note
+
+    def checkpoint(self, at: int) -> bytes:
+        """The newest signed checkpoint; signed anew if a crash came between a commit and its signature."""
+        if not self.note:
+            self.note = self.begin_checkpoint(self.edge, at).result()
+        return self.note
+
+    def full_tile(self, level: int, index: int) -> bytes:
+        row = self.store.one("SELECT data FROM tiles WHERE level = ? AND number = ?", level, index)
+        return bytes(row[0]) if row is not None else b""
+
+    def receipts(self, found: Sequence[tuple[int, int]], note: bytes) -> list[Receipt]:
+        """Receipts for (position, recorded_at) under the newest checkpoint."""
+        tree = self.edge.tree(self.full_tile)
+        return [Receipt(position, at, tuple(tree.inclusion(position)), note) for position, at in found]
+
+    def close(self) -> None:
+        self._pen.shutdown()
+
+
+class _StoredTiles:
+    """A tile reader over the documents (level 0) and the full tiles stored."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def read(self, level: int, index: int, width: int) -> bytes:
+        if level == 0:
+            first = index * WIDTH
+            rows = self.store.rows(
+                "SELECT digest, recorded_at FROM documents WHERE position >= ? AND position < ? ORDER BY position",
+                first,
+                first + width,
+            )
+            return b"".join(leaf_hash(encode(bytes(digest), at)) for digest, at in rows)
+        return b"".join(self._root_of(level - 1, index * WIDTH + i) for i in range(width))
+
+    def _root_of(self, level: int, index: int) -> bytes:
+        row = self.store.one("SELECT data FROM tiles WHERE level = ? AND number = ?", level, index)
+        data = bytes(row[0]) if row is not None else self.read(level, index, WIDTH)
+        edge = TileEdge()
+        edge.append(data[i : i + 32] for i in range(0, len(data), 32))
+        return edge.root()
+
+
+def proofs(size: int, positions: Sequence[int], store: Store) -> tuple[bytes, list[list[bytes]]]:
+    """The root at `size` and inclusion proofs, from the stored record alone."""
+    tiles = _StoredTiles(store)
+    return root(size, tiles), [inclusion_proof(p, size, tiles) for p in positions]

@@ -1,0 +1,156 @@
+"""The tables. `documents` and `disclosures` are the record; all others are views that `rebuild` derives again.
+
+One schema for SQLite and PostgreSQL; times are ms since the Unix epoch, UTC; digests are raw bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+Big = BigInteger().with_variant(Integer, "sqlite")
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("statement", LargeBinary(32), nullable=False, unique=True),
+    Column("recorded_at", Big, nullable=False),
+    Column("case_id", String(64), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("signed", LargeBinary, nullable=False),
+    Index("documents_of_case", "case_id", "position"),
+)
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+packs = Table(
+    "packs",
+    metadata,
+    Column("label", Text, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("files", LargeBinary, nullable=False),
+)
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", Big, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", Big, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("pack", Text, nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("opener", Text, nullable=False),
+    Column("opened_at", Big, nullable=False),
+    Column("closed_at", Big),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("wakes_at", Big),
+    Column("view", LargeBinary, nullable=False),
+    Index("cases_of_opener", "opener", "opened_at"),
+    Index("cases_waking", "wakes_at", "id"),
+)
+waits = Table(
+    "waits",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    Column("slot", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("role", Text),
+    Column("org", Text),
+    Column("since", Big, nullable=False),
+    Column("deadline", Big),
+    Index("waits_of_role", "role", "deadline"),
+)
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("register", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("position", Big, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("value", LargeBinary),
+    Column("amount", Text),
+    Column("total", Text),
+    Column("since", Big),
+    Column("until", Big),
+    Column("undone_at", Big),
+    Index("entries_of_key", "register", "key", "position"),
+)
+links = Table(
+    "links",
+    metadata,
+    Column("source_case", String(64), primary_key=True),
+    Column("source_step", Text, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("target_case", String(64), primary_key=True),
+    Column("target_step", Text, primary_key=True),
+    Column("target_key", Text, primary_key=True),
+)
+mirrors = Table(
+    "mirrors",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("target_case", String(64), nullable=False),
+    Column("position", Big, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("head", LargeBinary),
+    Index("mirrors_of_case", "target_case", "id"),
+)
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("type", Text, primary_key=True),
+    Column("about", Text, primary_key=True),
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("case_id", String(64), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("key", Text, nullable=False),
+)
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("position", Big, primary_key=True, autoincrement=False),
+)
+reads = Table(
+    "reads",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("at", Big, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("position", Big, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Index("reads_of_document", "position", "id"),
+)
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+VIEWS = (tiles, cases, waits, entries, links, mirrors, subjects, identifiers)
+"""Derived tables: emptied and filled again by `rebuild`, byte for byte."""

@@ -1,0 +1,439 @@
+"""The sequencer: documents get their positions, time passes, folds and views are written, all in one transaction."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence as Several
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gardesh.model import demand, fold
+from gardesh.model.case import Case
+from gardesh.model.document import Envelope
+from gardesh.model.fold import Change
+from gardesh.model.library import NO_SUCH_PACK, Library
+from gardesh.model.problem import Problem, define
+from gardesh.model.procedure import Procedure, Step
+from gardesh.model.receipt import Receipt
+from gardesh.model.slot import DUE, ISSUED, Head
+from gardesh.record import schema
+from gardesh.record.cases import Cases, Target
+from gardesh.record.clock import Clock
+from gardesh.record.log import Log
+from gardesh.record.registers import NOWHERE, Registers
+from gardesh.record.store import Store
+from gardesh.record.types import Types
+
+NOT_ACCREDITED = define(
+    "not-accredited",
+    403,
+    en="{issuer} is not accredited as {role}.",
+    fa="{issuer} برای نقش {role} اعتبار ندارد.",
+)
+WRONG_PROCEDURE = define(
+    "wrong-procedure",
+    422,
+    en="The case follows {expected}, not {given}.",
+    fa="این پرونده از {expected} پیروی می‌کند، نه {given}.",
+)
+NOT_ASKED = define(
+    "not-asked",
+    409,
+    en="No slot {slot} of the case {case} waits for a case of {procedure} opened by {issuer}.",
+    fa="هیچ جایگاهی به نام {slot} در پرونده‌ی {case} در انتظار پرونده‌ای از {procedure} از سوی {issuer} نیست.",
+)
+
+
+class Place(NamedTuple):
+    """Where an accepted document stands."""
+
+    position: int
+    recorded_at: int
+    case: str
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    now: int
+
+
+class Sequencer:
+    """One writer at a time. `batch` is the only way to change anything."""
+
+    def __init__(self, store: Store, library: Library, log: Log, clock: Clock) -> None:
+        self.store, self.library, self.log, self.clock = store, library, log, clock
+        self.registers = Registers(store)
+        self.cases = Cases(store, library, self.registers)
+        self.cases.before_load = self._flush
+        self.types = Types(library)
+        row = store.one("SELECT recorded_at FROM documents ORDER BY position DESC LIMIT 1")
+        self.last_at = max(int(row[0]) if row is not None else 0, int(store.setting("time") or 0))
+        self.position = log.size
+        self._reset()
+        self.wakes: list[tuple[int, str]] = []
+        self._load_wakes()
+
+    @property
+    def size(self) -> int:
+        return self.position
+
+    def _load_wakes(self) -> None:
+        rows = self.store.rows("SELECT wakes_at, id FROM cases WHERE wakes_at IS NOT NULL")
+        self.wakes = [(at, case_id) for at, case_id in rows]
+        heapq.heapify(self.wakes)
+        self.cases.waking = {case_id: at for at, case_id in self.wakes}
+
+    def _reset(self) -> None:
+        self.documents: list[tuple[Any, ...]] = []
+        self.disclosures: list[tuple[int, bytes]] = []
+        self.subjects: list[tuple[Any, ...]] = []
+        self.identifiers: list[tuple[Any, ...]] = []
+        self.entries: list[tuple[bytes, int]] = []
+        self.fresh: dict[bytes, Place] = {}
+
+    # -- one transaction ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self, now: int) -> Iterator[Batch]:
+        """Everything inside is durable, and under a signed checkpoint, when the block has ended."""
+        now = max(now, self.last_at)
+        pen = edge = None
+        previous = self.log.note
+        try:
+            with self.store.writing():
+                self.pass_time(now)
+                yield Batch(now)
+                entries = self.entries
+                self._flush()
+                if entries:
+                    edge = self.log.append(entries)
+                    pen = self.log.begin_checkpoint(edge, now)
+                    if previous:
+                        self.store.add(schema.checkpoints, [(self.log.size, previous)], replace=True)
+        except BaseException:
+            self._forget()
+            raise
+        if edge is not None and pen is not None:
+            self.log.adopt(edge, pen.result())
+        self._reset()
+
+    def _flush(self) -> None:
+        """Write all buffers to the open transaction; the log's entries stay for the batch's end."""
+        self.store.add(schema.documents, self.documents)
+        self.store.add(schema.disclosures, self.disclosures)
+        self.store.add(schema.subjects, self.subjects, replace=True)
+        self.store.add(schema.identifiers, self.identifiers, replace=True)
+        self.documents, self.disclosures, self.subjects, self.identifiers = [], [], [], []
+        self.registers.flush()
+        self.cases.flush()
+
+    def _forget(self) -> None:
+        """The transaction was rolled back: memory must not know more than the store."""
+        self._reset()
+        self.position = self.log.size
+        self.registers.forget()
+        self.cases = Cases(self.store, self.library, self.registers)
+        self.cases.before_load = self._flush
+        self._load_wakes()
+        row = self.store.one("SELECT recorded_at FROM documents ORDER BY position DESC LIMIT 1")
+        self.last_at = max(int(row[0]) if row is not None else 0, int(self.store.setting("time") or 0))
+
+    def receipts(self, found: Several[tuple[int, int]]) -> list[Receipt]:
+        return self.log.receipts(found, self.log.checkpoint(self.last_at)) if found else []
+
+    def known(self, paper: Envelope) -> Place | None:
+        """Where a document stands that was accepted before. Known by its statement: an ES256 signature can be turned
+        into another valid one by anybody, and must not count twice."""
+        statement = paper.statement
+        found = self.fresh.get(statement)
+        if found is None:
+            row = self.store.one(
+                "SELECT position, recorded_at, case_id, digest FROM documents WHERE statement = ?", statement
+            )
+            found = Place(row[0], row[1], row[2], bytes(row[3])) if row is not None else None
+        return found
+
+    # -- accepting ----------------------------------------------------------------------------------------
+
+    def accept(self, paper: Envelope, now: int) -> Place:
+        """Judge a document whose signer is known, and fold it in. Raises Problem; then nothing has changed."""
+        parent: Target | None = None
+        if paper.case is None:
+            case = self._opened(paper, now)
+            if paper.for_slot is not None:
+                parent = self._asked(paper, case)
+        else:
+            case = self.cases.get(paper.case)
+        self._check(case, paper, now)
+        position = self.position
+        try:
+            verdict, changes = fold.accept(case, paper, now, position)
+        except Problem:
+            if paper.case is None:
+                self.cases.live.pop(case.id, None)
+            raise
+        assert verdict is not None
+        try:
+            self.registers.check(changes)
+        except Problem:
+            self.cases.drop(case.id)
+            raise
+        head = verdict.head
+        if verdict.act in ("issue", "correct"):
+            head.about = self.cases.about(case, verdict.step, head, position, now)
+        if paper.case is None:
+            self.cases.keep(case)
+        self._record(paper, case, now)
+        if paper.act in ("issue", "correct"):
+            self._index(case, verdict.step, head, position, now)
+        self.registers.enter(changes, position, paper.digest)
+        if parent is not None:
+            self._follow((case.id, case.procedure.goal[0].name, ""), parent)
+        if verdict.step.spec.opens is not None and paper.act == "issue":
+            self._open_linked(case, verdict.step, verdict.key, head, now)
+        self.after(case, now)
+        return Place(position, now, case.id, paper.digest)
+
+    def _opened(self, paper: Envelope, now: int) -> Case:
+        """A new case, named by the digest of the document that opens it."""
+        label = paper.pack
+        if self.position > 0:
+            value = self.registers.value("core/packs", label, NOWHERE, now)
+            if value is None or label not in self.library.packs:
+                raise Problem(NO_SUCH_PACK, "/circulation/pack", pack=label)
+            if value.get("digest") != self.library.get(label).digest.hex():
+                raise Problem(NO_SUCH_PACK, "/circulation/pack", pack=label)
+        procedure = self._procedure(label, paper)
+        if procedure.opening.name != paper.step:
+            raise Problem("no-such-case", "/circulation/case", case="—")
+        case = Case(paper.digest.hex(), procedure, self.registers, paper.issuer, now)
+        fold.finish(case, now)
+        return case
+
+    def _procedure(self, label: str, paper: Envelope) -> Procedure:
+        name = paper.procedure.rpartition("/")[2]
+        if name not in self.library.get(label).procedures:
+            raise Problem(WRONG_PROCEDURE, "/circulation/procedure", expected="—", given=paper.procedure)
+        return self.library.procedure(label, name)
+
+    def _asked(self, paper: Envelope, case: Case) -> Target:
+        """The slot of another case that this case is opened for (rule 16)."""
+        assert paper.for_slot is not None
+        target_case, step_name, key = paper.for_slot
+        parent = self.cases.get(target_case)
+        step = parent.procedure.by_name.get(step_name)
+        problem = Problem(
+            NOT_ASKED,
+            "/circulation/for",
+            slot=step_name if not key else f"{step_name}:{key}",
+            case=target_case,
+            procedure=case.procedure.label,
+            issuer=paper.issuer,
+        )
+        if step is None or step.spec.from_ is None:
+            raise problem
+        wanted = parent.procedure.library.qualify(parent.procedure.pack, step.spec.from_)
+        slot = parent.steps[step.index].slots.get(key)
+        may = paper.issuer == parent.opener or demand.holder_of(parent, step.role) == paper.issuer
+        if (
+            wanted != case.procedure.label
+            or slot is None
+            or slot.state != DUE
+            or not slot.demanded
+            or not may
+        ):
+            raise problem
+        return (target_case, step_name, key)
+
+    def _check(self, case: Case, paper: Envelope, now: int) -> None:
+        """Pack, type, schema, accreditation: the order of design §5 before case and rules."""
+        procedure = case.procedure
+        if paper.pack != procedure.pack.label or paper.procedure.rpartition("/")[2] != procedure.name:
+            given = f"{paper.pack} {paper.procedure}"
+            expected = f"{procedure.pack.label} {procedure.name}"
+            raise Problem(WRONG_PROCEDURE, "/circulation/procedure", expected=expected, given=given)
+        step = procedure.by_name.get(paper.step)
+        if step is None or paper.type != step.type:
+            return
+        if paper.act in ("issue", "correct"):
+            checked = self.types.get(procedure.pack, step.type)
+            if checked is not None:
+                checked.check_schema(paper.subject)
+                if checked.rules:
+                    this = {**paper.subject, "outcome": paper.outcome}
+                    checked.check_rules(this, case.moment(self.position, now))
+        if paper.act in ("issue", "correct", "confirm") and self.position > 0:
+            role = demand.role_of(case, step, paper.key or "")
+            if role is not None and not self.registers.holds(paper.issuer, role, now):
+                raise Problem(NOT_ACCREDITED, "/issuer", issuer=paper.issuer, role=role)
+
+    def genesis_key(self, paper: Envelope) -> dict[str, Any]:
+        """The first document names its own signer's key."""
+        steward = paper.subject.get("steward")
+        if not isinstance(steward, dict) or not isinstance(steward.get("key"), dict):
+            raise Problem("key-unknown", "/credentialSubject/steward", kid=paper.kid)
+        return {"org": steward.get("org"), "jwk": steward["key"], "state": "in-force"}
+
+    def _record(self, paper: Envelope, case: Case, at: int) -> None:
+        self.documents.append(
+            (
+                self.position,
+                paper.digest,
+                paper.statement,
+                at,
+                case.id,
+                paper.issuer,
+                paper.type,
+                paper.step,
+                paper.key or "",
+                paper.act,
+                paper.signed,
+            )  # fmt: skip
+        )
+        self.disclosures.append((self.position, paper.tail))
+        self.entries.append((paper.digest, at))
+        self.fresh[paper.statement] = Place(self.position, at, case.id, paper.digest)
+        self.position += 1
+        self.last_at = at
+
+    def _index(self, case: Case, step: Step, head: Head, position: int, now: int) -> None:
+        if head.about is not None and head.outcome == "approved":
+            self.subjects.append((step.type, head.about, position, case.id, step.name, head.key))
+        checked = self.types.get(case.procedure.pack, step.type)
+        if checked is not None and checked.identifiers:
+            moment = case.moment(position, now)
+            for kind, made in checked.identifiers.items():
+                value = made.evaluate({"this": head.value}, moment)
+                for each in value if isinstance(value, list) else [value]:
+                    if each is not None:
+                        self.identifiers.append((kind, str(each), position))
+
+    # -- what follows -------------------------------------------------------------------------------------
+
+    def after(self, case: Case, at: int) -> None:
+        """Carry a change on: to cases that follow slots of this one, to reuse, to the clock."""
+        queue = [case]
+        while queue:
+            current = queue.pop(0)
+            wakes = self.cases.changed(current)
+            if wakes is not None:
+                heapq.heappush(self.wakes, (wakes, current.id))
+            for step_name, key, target in list(self.cases.links_of(current.id)):
+                moved = self._carry(current, step_name, key, target, at)
+                if moved is not None:
+                    queue.append(moved)
+            self._reuse(current, at)
+
+    def _carry(self, source: Case, step_name: str, key: str, target: Target, at: int) -> Case | None:
+        case = self.cases.get(target[0])
+        step = case.procedure.by_name[target[1]]
+        slot = case.steps[step.index].slots.get(target[2])
+        head = self.cases.mirrored(source, step_name, key)
+        old = slot.head if slot is not None else None
+        if same(old, head):
+            return None
+        changes = fold.mirror(case, step, target[2], head, at)
+        self.cases.note_mirror(target, head, self.position, at)
+        self.enter(changes)
+        return case
+
+    def enter(self, changes: list[Change]) -> None:
+        """Register changes that follow from what was accepted already: they cannot be refused any more."""
+        if changes:
+            digest = self.entries[-1][0] if self.entries else b"\0" * 32
+            self.registers.enter(changes, max(self.position - 1, 0), digest)
+
+    def _follow(self, source: tuple[str, str, str], target: Target) -> None:
+        self.cases.unlink(target)
+        self.cases.link(source, target)
+
+    def _open_linked(self, case: Case, step: Step, key: str, head: Head, at: int) -> None:
+        """The document opens a case of another procedure too: that case's opening slot follows this slot."""
+        assert step.spec.opens is not None
+        pack = case.procedure.pack
+        owner, _, name = self.library.qualify(pack, step.spec.opens).partition("/")
+        procedure = self.library.procedure(self.library.pack_named(pack, owner).label, name)
+        opened = Case(head.digest.hex(), procedure, self.registers, head.issuer, at)
+        fold.finish(opened, at)
+        self.cases.keep(opened)
+        self.cases.link((case.id, step.name, key), (opened.id, procedure.opening.name, ""))
+
+    def _reuse(self, case: Case, at: int) -> None:
+        """Once-only: when a slot becomes demanded and another case holds a document that serves, it is used."""
+        for index, key in sorted(case.demanded):
+            step = case.procedure.steps[index]
+            if step.reuse_about is None or key == demand.WINDOW:
+                continue
+            slot = case.steps[index].slots[key]
+            if slot.state != DUE or slot.term_start != at or slot.head is not None:
+                continue
+            found = self._reusable(case, step, at)
+            if found is not None:
+                self._record(self.clock.reuse(case, step, key, found[3], at), case, at)
+                self._follow(found[:3], (case.id, step.name, key))
+                source = self.cases.get(found[0])
+                self._carry(source, found[1], found[2], (case.id, step.name, key), at)
+                self.cases.changed(case)
+
+    def _reusable(self, case: Case, step: Step, at: int) -> tuple[str, str, str, bytes] | None:
+        assert step.reuse_about is not None and step.spec.reuse is not None
+        reads = [s.index for s in case.procedure.steps if s.var in step.reuse_about.variables]
+        about = step.reuse_about.evaluate(case.environment(reads), case.moment(self.position, at))
+        if not isinstance(about, str):
+            return None
+        self._flush()
+        for _, case_id, name, key in self.store.rows(
+            "SELECT position, case_id, step, key FROM subjects WHERE type = ? AND about = ? ORDER BY position DESC LIMIT 20",
+            step.type,
+            about,
+        ):
+            if case_id == case.id:
+                continue
+            source = self.cases.get(case_id)
+            slot = source.steps[source.procedure.by_name[name].index].slots.get(key)
+            if slot is None or slot.head is None or slot.state != ISSUED or slot.head.link is not None:
+                continue
+            head = slot.head
+            if source.withdrawn or (head.expires is not None and head.expires <= at):
+                continue
+            if step.spec.reuse.at_most is not None:
+                term = case.procedure.term(step.spec.reuse.at_most, at)
+                if case.procedure.calendar_of(step).deadline(head.at, term) <= at:
+                    continue
+            return (case_id, name, key, head.digest)
+        return None
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def pass_time(self, t: int) -> None:
+        """All that falls due up to `t`, in the order of the instants, then of the cases' names (rule 20)."""
+        if self.wakes and self.wakes[0][0] <= t:
+            self.store.set("time", str(t).encode())
+        while self.wakes and self.wakes[0][0] <= t:
+            at, case_id = heapq.heappop(self.wakes)
+            if self.cases.waking.get(case_id) != at:
+                continue
+            del self.cases.waking[case_id]
+            case = self.cases.get(case_id)
+            self.last_at = max(self.last_at, at)
+            self.enter(fold.advance(case, at))
+            while (passed := demand.fallen(case, at)) is not None:
+                paper = self.clock.silence(case, passed, at)
+                _, changes = fold.accept(case, paper, at, self.position)
+                self._record(paper, case, at)
+                self.enter(changes)
+            self.after(case, at)
+
+
+def same(old: Head | None, new: Head | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return (
+        old.stands_by == new.stands_by
+        and old.whole == new.whole
+        and old.outcome == new.outcome
+        and old.expires == new.expires
+        and old.digest == new.digest
+    )

@@ -1,0 +1,555 @@
+"""A case as `docs/reference/semantics.md` says it, worked out plainly: the engine is held against this.
+
+Every :class:`Picture` is derived from the whole list of accepted documents. Only what the rules themselves make
+depend on history (when a state began, a term, a window, the closing) is taken from the picture before. Contents
+are compared as they are, not by digest; slots are asked recursively; nothing is kept up to date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, TypeVar
+
+from naive_tree import mth
+
+from gardesh.model.expression import UNKNOWN, decided_by
+from gardesh.model.library import Moment, World
+from gardesh.model.procedure import Need, Procedure, Ref, Step
+
+WHOLE = "*"
+STATES = {"approved": "issued", "deficient": "returned", "rejected": "refused"}
+Place = tuple[str, str]
+Basis = tuple[Any, ...]
+"""For each need: which alternative (None: none applies), and what was there, as plain values."""
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def once(method: M) -> M:
+    """Work a thing out once in a picture: a picture never changes."""
+
+    @wraps(method)
+    def asked(self: Any, *args: Any) -> Any:
+        place = (method.__name__, *args)
+        if place not in self.memo:
+            self.memo[place] = method(self, *args)
+        return self.memo[place]
+
+    return asked  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An accepted document."""
+
+    digest: bytes
+    issuer: str
+    step: str
+    key: str
+    act: str
+    at: int
+    subject: dict[str, Any] = field(compare=False, hash=False)
+    outcome: str
+    expires: int | None
+    reach: str | None
+    basis: Basis
+
+    def content(self, parts: tuple[str, ...]) -> Any:
+        """What somebody who needs these parts relies on (rules 4 and 9)."""
+        shown = {p: self.subject.get(p) for p in parts} if parts else self.subject
+        return (self.outcome, json.dumps(shown, sort_keys=True))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A head, the basis that it or its last confirmation stands on, and when it ends."""
+
+    fact: Fact
+    basis: Basis
+    expires: int | None
+
+
+@dataclass(frozen=True)
+class Window:
+    basis: Basis | None = None
+    deadline: int | None = None
+    closed: int | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    kind: str  # office, answer, none
+    start: int | None = None
+    deadline: int | None = None
+    used: int = 0
+    escalated: bool = False
+
+
+class Picture:
+    """A case at the instant `t`, after the documents in `facts`."""
+
+    def __init__(
+        self, procedure: Procedure, world: World, facts: tuple[Fact, ...], t: int, before: Picture | None
+    ) -> None:
+        self.procedure, self.world, self.facts, self.t, self.before = procedure, world, facts, t, before
+        self.memo: dict[Any, Any] = {}
+        self.opened_at: int = before.opened_at if before is not None else t
+        self.heads: dict[Place, Standing] = {}
+        self.withdrawn = False
+        for fact in facts:
+            self._take(fact)
+
+    def _take(self, fact: Fact) -> None:
+        place = (fact.step, fact.key)
+        if fact.act in ("issue", "correct", "deem", "lapse"):
+            self.heads[place] = Standing(fact, fact.basis, fact.expires)
+        elif fact.act == "confirm":
+            self.heads[place] = replace(self.heads[place], basis=fact.basis)
+        elif fact.act == "withdraw" and fact.step == self.procedure.opening.name:
+            self.withdrawn = True
+        elif fact.act in ("withdraw", "revoke"):
+            if fact.reach == "now":
+                self.heads[place] = replace(self.heads[place], expires=fact.at)
+            else:
+                del self.heads[place]
+
+    def step(self, ref: Ref) -> Step:
+        return self.procedure.steps[ref.step]
+
+    # -- what applies (rules 1, 5-7) ----------------------------------------------------------------------
+
+    def moment(self) -> Moment:
+        return Moment(self.procedure.library, self.procedure.pack, self.world, 0, self.opened_at)
+
+    def environment(self, step: Step) -> dict[str, Any]:
+        below = [self.procedure.steps[i] for i in step.reads]
+        return {b.var: self.value(b) for b in below}
+
+    @once
+    def applies(self, step: Step) -> bool | None:
+        guard = True if step.when is None else step.when.guard(self.environment(step), self.moment())
+        if guard is UNKNOWN:
+            return None
+        if guard is False:
+            return False
+        if step.each is not None and step.each.items(self.environment(step), self.moment()) is UNKNOWN:
+            return None
+        return True
+
+    @once
+    def keys(self, step: Step) -> list[str]:
+        """The keys of the applicable slots; of a `many`, of those that ever had a document."""
+        if self.applies(step) is not True:
+            return []
+        if step.many:
+            return sorted({f.key for f in self.facts if f.step == step.name})
+        if step.each is None:
+            return [""]
+        items = step.each.items(self.environment(step), self.moment())
+        return sorted({str(i.get(step.spec.key or "key")) if isinstance(i, dict) else str(i) for i in items})
+
+    def head(self, step: Step, key: str) -> Standing | None:
+        return self.heads.get((step.name, key))
+
+    @once
+    def value(self, step: Step) -> Any:
+        """The step as an expression reads it."""
+        if self.applies(step) is None:
+            return UNKNOWN
+        if self.applies(step) is False:
+            return None
+        if step.many and not self.shut(step):
+            return UNKNOWN
+        heads = [self.head(step, k) for k in (self.answers(step) if step.many else self.keys(step))]
+        if None in heads:
+            return UNKNOWN
+        values = [{**h.fact.subject, "outcome": h.fact.outcome} for h in heads if h is not None]
+        return values if step.multiple else values[0]
+
+    # -- windows (rule 15) --------------------------------------------------------------------------------
+
+    @once
+    def window(self, step: Step) -> Window:
+        was = self.before.window(step) if self.before is not None else Window()
+        if self.applies(step) is not True:
+            return was
+        if was.basis is not None and self.judged(step, "", was.basis) == "changed":
+            was = Window()
+        if was.closed is not None and self.enough(step, was):
+            return was
+        was = replace(was, closed=None)
+        if not all(self.met(n, "") for n in step.needs):
+            return was
+        if was.basis is None:
+            was = Window(self.basis_now(step, ""), self.deadline(step, step.within, self.t, 0))
+        if was.deadline is not None and was.deadline <= self.t and self.enough(step, replace(was, closed=self.t)):
+            return replace(was, closed=self.t)
+        return was
+
+    def enough(self, step: Step, window: Window) -> bool:
+        return len(self.standing(step, window.closed)) >= step.spec.at_least
+
+    def standing(self, step: Step, closed: int | None) -> list[str]:
+        """The answers that count: their own basis unchanged, and valid when the window closed."""
+        found = []
+        for key in self.keys(step):
+            head = self.head(step, key)
+            if head is not None and self.judged(step, key, head.basis) != "changed":
+                if closed is None or head.expires is None or head.expires > closed:
+                    found.append(key)
+        return found
+
+    def answers(self, step: Step) -> list[str]:
+        return self.standing(step, self.window(step).closed)
+
+    def shut(self, step: Step) -> bool:
+        return self.applies(step) is True and self.window(step).closed is not None
+
+    @once
+    def window_state(self, step: Step) -> str:
+        if self.applies(step) is not True:
+            return "unknown" if self.applies(step) is None else "not-applicable"
+        if self.shut(step):
+            return "issued" if self.window_sound(step) else "doubtful"
+        return "due" if all(self.met(n, "") for n in step.needs) else "blocked"
+
+    def window_sound(self, step: Step) -> bool:
+        window = self.window(step)
+        return self.shut(step) and window.basis is not None and self.basis_sound(step, "", window.basis)
+
+    # -- the basis (rules 3, 8-10) ------------------------------------------------------------------------
+
+    def content(self, ref: Ref, key: str) -> Any:
+        """What a document issued now would rest on; None while it is not known whether it applies."""
+        step = self.step(ref)
+        if self.applies(step) is None:
+            return None
+        if self.applies(step) is False:
+            return "absent"
+        if step.multiple and not ref.same_key:
+            keys = self.answers(step) if step.many else self.keys(step)
+            return tuple((k, self.content_of(step, k, ref.parts)) for k in keys)
+        own = key if step.multiple else ""
+        if own not in self.keys(step):
+            return "absent"
+        return self.content_of(step, own, ref.parts)
+
+    def content_of(self, step: Step, key: str, parts: tuple[str, ...]) -> Any:
+        head = self.head(step, key)
+        return "missing" if head is None else head.fact.content(parts)
+
+    def nothing_applies(self, ref: Ref, key: str) -> bool | None:
+        step = self.step(ref)
+        if self.applies(step) is not True:
+            return None if self.applies(step) is None else True
+        if ref.same_key and step.multiple:
+            return key not in self.keys(step)
+        return step.each is not None and not self.keys(step)
+
+    def slots_of(self, ref: Ref, key: str) -> list[str]:
+        """The keys of the slots that a need names."""
+        step = self.step(ref)
+        return [k for k in self.keys(step) if k == key] if ref.same_key and step.multiple else self.keys(step)
+
+    @once
+    def stands(self, ref: Ref, key: str) -> bool:
+        step = self.step(ref)
+        if self.applies(step) is not True:
+            return self.applies(step) is False
+        if step.many:
+            return bool(self.window_state(step) == "issued")
+        return all(self.state(step, k) == "issued" for k in self.slots_of(ref, key))
+
+    def met(self, need: Need, key: str) -> bool:
+        if not need.any:
+            return bool(self.stands(need.refs[0], key))
+        absent = [self.nothing_applies(r, key) for r in need.refs]
+        return all(absent) or self.chosen(need, key) is not None
+
+    def chosen(self, need: Need, key: str) -> int | None:
+        for i, ref in enumerate(need.refs):
+            if self.nothing_applies(ref, key) is False and self.stands(ref, key):
+                return i
+        return None
+
+    def basis_now(self, step: Step, key: str) -> Basis:
+        basis: list[Any] = []
+        for need in step.needs:
+            choice = self.chosen(need, key) if need.any else 0
+            basis.append((choice, None if choice is None else self.content(need.refs[choice], key)))
+        return tuple(basis)
+
+    @once
+    def judged(self, step: Step, key: str, basis: Basis) -> str:
+        """same, changed, or unclear: a fact it rested on is no longer known."""
+        verdicts = []
+        for need, (choice, content) in zip(step.needs, basis, strict=True):
+            if choice is None:
+                absent = [self.nothing_applies(r, key) for r in need.refs]
+                verdicts.append("changed" if False in absent else "unclear" if None in absent else "same")
+            else:
+                now = self.content(need.refs[choice], key)
+                verdicts.append("unclear" if now is None else "same" if now == content else "changed")
+        return "changed" if "changed" in verdicts else "unclear" if "unclear" in verdicts else "same"
+
+    @once
+    def basis_sound(self, step: Step, key: str, basis: Basis) -> bool:
+        return self.judged(step, key, basis) == "same" and not list(self.unsound(step, key, basis))
+
+    def unsound(self, step: Step, key: str, basis: Basis) -> Iterator[Place]:
+        """The places below that are not sound, or not known to be absent."""
+        for need, (choice, _) in zip(step.needs, basis, strict=True):
+            for ref in need.refs if choice is None else (need.refs[choice],):
+                below = self.step(ref)
+                if self.applies(below) is None:
+                    yield (below.name, WHOLE if below.multiple else "")
+                if self.applies(below) is not True or choice is None:
+                    continue
+                if below.many:
+                    if not self.window_sound(below):
+                        yield (below.name, WHOLE)
+                    yield from ((below.name, k) for k in self.answers(below) if not self.sound(below, k))
+                else:
+                    yield from ((below.name, k) for k in self.slots_of(ref, key) if not self.sound(below, k))
+
+    @once
+    def sound(self, step: Step, key: str) -> bool:
+        head = self.head(step, key)
+        return key in self.keys(step) and head is not None and self.basis_sound(step, key, head.basis)
+
+    @once
+    def state(self, step: Step, key: str) -> str:
+        """The table of states; `overdue` is a name for `due` past its deadline."""
+        if self.applies(step) is None:
+            return "unknown"
+        if key not in self.keys(step):
+            return "not-applicable"
+        head = self.head(step, key)
+        if head is not None and self.judged(step, key, head.basis) != "changed":
+            if head.expires is None or head.expires > self.t:
+                return STATES[head.fact.outcome] if self.sound(step, key) else "doubtful"
+        return "due" if all(self.met(n, key) for n in step.needs) else "blocked"
+
+    # -- demand (rule 14) ---------------------------------------------------------------------------------
+
+    @property
+    @once
+    def closed_at(self) -> int | None:
+        """The case is closed when what its goal names stands; what expires later does not reopen it."""
+        if self.withdrawn:
+            return None
+        closed = self.before.closed_at if self.before is not None else None
+        if closed is not None and all(self.stood(g, closed) for g in self.procedure.goal):
+            return closed
+        stand = all(self.applies(g) is not None and self.stands(Ref(g.index), "") for g in self.procedure.goal)
+        return self.t if stand else None
+
+    def stood(self, step: Step, closed: int) -> bool:
+        if self.applies(step) is not True:
+            return self.applies(step) is False
+        if step.many:
+            return self.window_sound(step)
+        heads = [(k, self.head(step, k)) for k in self.keys(step)]
+        return all(
+            h is not None
+            and h.fact.outcome == "approved"
+            and self.sound(step, k)
+            and (h.expires is None or h.expires > closed)
+            for k, h in heads
+        )
+
+    @property
+    @once
+    def demanded(self) -> dict[Place, set[Place]]:
+        """What the goal waits for, each with the places that it waits for in turn."""
+        found: dict[Place, set[Place]] = {}
+        if self.withdrawn or self.closed_at is not None:
+            return found
+        ahead = [p for g in self.procedure.goal for p in self.lacking(Ref(g.index), "")]
+        while ahead:
+            place = ahead.pop()
+            if place not in found:
+                found[place] = set(self.waits(place))
+                ahead += found[place]
+        return found
+
+    def lacking(self, ref: Ref, key: str) -> Iterator[Place]:
+        """The places because of which a need is not met."""
+        step = self.step(ref)
+        if self.applies(step) is None:
+            yield (step.name, WHOLE if step.multiple else "")
+        elif step.many:
+            if self.applies(step) is True and self.window_state(step) != "issued":
+                yield (step.name, WHOLE)
+        else:
+            yield from ((step.name, k) for k in self.slots_of(ref, key) if self.state(step, k) != "issued")
+
+    def place_state(self, place: Place) -> str:
+        step = self.procedure.by_name[place[0]]
+        if place[1] != WHOLE:
+            return str(self.state(step, place[1]))
+        return str(self.window_state(step)) if step.many else "unknown"
+
+    def waits(self, place: Place) -> Iterator[Place]:
+        step, key = self.procedure.by_name[place[0]], place[1].replace(WHOLE, "")
+        state = self.place_state(place)
+        if state == "unknown":
+            yield from self.deciders(step)
+        elif state == "blocked":
+            for need in step.needs:
+                if not self.met(need, key):
+                    for ref in need.refs:
+                        yield from self.lacking(ref, key)
+        elif state == "doubtful":
+            head = self.head(step, key)
+            basis = self.window(step).basis if place[1] == WHOLE else head.basis if head is not None else None
+            assert basis is not None
+            yield from self.unsound(step, key, basis)
+
+    def deciders(self, step: Step) -> Iterator[Place]:
+        """The documents that decide whether and how often `step` applies, and are not there (rule 6)."""
+        env = self.environment(step)
+        names: set[str] = set()
+        if step.when is not None:
+            names |= decided_by(step.when, env, self.moment(), guard=True)
+        if step.each is not None:
+            names |= decided_by(step.each, env, self.moment())
+        for below in self.procedure.steps:
+            if below.var not in names:
+                continue
+            if self.applies(below) is None or below.many:
+                yield (below.name, WHOLE if below.multiple else "")
+            else:
+                yield from ((below.name, k) for k in self.keys(below) if self.head(below, k) is None)
+
+    # -- time (rules 19 and 20) ---------------------------------------------------------------------------
+
+    def deadline(self, step: Step, text: str | None, start: int, used: int) -> int | None:
+        if text is None:
+            return None
+        calendar, term = self.procedure.calendar_of(step), self.procedure.term(text, start)
+        return calendar.deadline(start, calendar.remaining(term, used) if used else term)
+
+    @once
+    def since(self, step: Step, key: str) -> int:
+        same = self.before is not None and self.before.state(step, key) == self.state(step, key)
+        return self.before.since(step, key) if same and self.before is not None else self.t
+
+    @property
+    @once
+    def terms(self) -> dict[Place, Term]:
+        return {p: self.term(p) for p in self.demanded if p[1] != WHOLE}
+
+    def term(self, place: Place) -> Term:
+        step, state = self.procedure.by_name[place[0]], self.place_state(place)
+        old = self.before.terms.get(place) if self.before is not None else None
+        old = old or Term("none")
+        if state == "due":
+            if old.kind == "office":
+                return replace(old, escalated=old.escalated or self.just_escalated(place))
+            return Term("office", self.t, self.deadline(step, step.within, self.t, old.used), old.used)
+        if state == "returned":
+            used = old.used
+            if old.kind == "office" and step.spec.clock == "resume" and old.start is not None:
+                used += self.procedure.calendar_of(step).working_between(old.start, self.t)
+            if step.spec.answer_within is None:
+                return Term("none", used=used)
+            if old.kind == "answer":
+                return replace(old, escalated=old.escalated or self.just_escalated(place))
+            return Term("answer", self.t, self.deadline(step, step.spec.answer_within.within, self.t, 0), used)
+        return Term("none", used=0 if old.kind == "office" or state == "refused" else old.used)
+
+    def just_escalated(self, place: Place) -> bool:
+        last = self.facts[-1] if self.facts else None
+        new = self.before is not None and len(self.facts) > len(self.before.facts)
+        return new and last is not None and last.act == "escalate" and (last.step, last.key) == place
+
+    def fallen(self) -> set[tuple[str, str, int, bool]]:
+        """The terms that have passed and whose passing was not recorded yet."""
+        found = set()
+        for (name, key), term in self.terms.items():
+            spec = self.procedure.by_name[name].spec
+            handled = spec.on_silence if term.kind == "office" else spec.answer_within
+            if term.deadline is not None and term.deadline <= self.t and not term.escalated and handled is not None:
+                found.add((name, key, term.deadline, term.kind == "answer"))
+        return found
+
+    # -- reading (rule 23) --------------------------------------------------------------------------------
+
+    def stated(self, step: Step, key: str) -> dict[str, bytes]:
+        """The basis as a document states it: digests of heads; the RFC 6962 root over a step of several."""
+        out: dict[str, bytes] = {}
+        for need, (choice, _) in zip(step.needs, self.basis_now(step, key), strict=True):
+            if choice is None:
+                continue
+            ref = need.refs[choice]
+            below = self.step(ref)
+            if self.applies(below) is not True:
+                continue
+            if below.multiple and not ref.same_key:
+                keys = self.answers(below) if below.many else self.keys(below)
+                out[below.name] = mth([k.encode() + b"\0" + self.digest(below, k) for k in keys])
+            else:
+                for k in self.slots_of(ref, key):
+                    out[f"{below.name}:{k}" if k else below.name] = self.digest(below, k)
+        return out
+
+    def digest(self, step: Step, key: str) -> bytes:
+        head = self.head(step, key)
+        return b"" if head is None else head.fact.digest
+
+    def rights(self, org: str, roles: frozenset[str], target: Place) -> dict[bytes, Any]:
+        """What `org` may read of each document that was ever in the slot `target`: True, or a set of fields."""
+        documents = [f for f in self.facts if (f.step, f.key) == target and f.act in NEW_HEADS]
+        found: dict[bytes, Any] = {f.digest: True if f.issuer == org else set() for f in documents}
+        for step in self.procedure.steps:
+            for ref in (r for n in step.needs for r in n.refs if self.step(r).name == target[0]):
+                own = [target[1]] if ref.same_key and self.step(ref).multiple else None
+                if any(self.serves(step, k, org, roles) for k in own or self.places_of(step)):
+                    allow(found, [f.digest for f in documents], ref)
+                for fact in self.facts:
+                    if fact.step == step.name and fact.issuer == org and (own is None or fact.key in own):
+                        allow(found, self.then(fact, target), ref)
+        return found
+
+    def places_of(self, step: Step) -> list[str]:
+        return [*self.keys(step), WHOLE] if step.many else self.keys(step)
+
+    def serves(self, step: Step, key: str, org: str, roles: frozenset[str]) -> bool:
+        """Whether `org` holds a slot that applies and is demanded or issued."""
+        if self.applies(step) is not True or not (key == WHOLE or key in self.keys(step)):
+            return False
+        if step.role not in roles or (bound(self, step) or org) != org:
+            return False
+        state = self.place_state((step.name, key))
+        head = self.head(step, key)
+        if state == "issued" and head is not None:
+            return head.fact.issuer == org
+        return (step.name, key) in self.demanded or state == "issued"
+
+    def then(self, fact: Fact, target: Place) -> list[bytes]:
+        """The document that stood in `target` when `fact` was accepted: who relied on it keeps the right."""
+        earlier = Picture(self.procedure, self.world, self.facts[: self.facts.index(fact)], fact.at, None)
+        head = earlier.heads.get(target)
+        return [head.fact.digest] if head is not None and fact.act in (*NEW_HEADS, "confirm") else []
+
+
+NEW_HEADS = ("issue", "correct", "deem", "lapse")
+
+
+def allow(found: dict[bytes, Any], digests: list[bytes], ref: Ref) -> None:
+    for digest in digests:
+        if found.get(digest) is not True and digest in found:
+            found[digest] = found[digest] | set(ref.parts) if ref.parts else True
+
+
+def bound(picture: Picture, step: Step) -> str | None:
+    """The one organisation that plays the step's role in this case, if it is bound."""
+    bind = picture.procedure.binds.get(step.role or "")
+    if bind is None or bind.kind == "any":
+        return None
+    opening = next(f for f in picture.facts if f.step == picture.procedure.opening.name)
+    return opening.issuer
