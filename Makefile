@@ -37,5 +37,5 @@ lock: setup ## resolve the dependencies anew (make lock UPGRADE=--upgrade for th
 	@tools/lock.sh $(UPGRADE)
 
 clean: ## remove the virtual environment and all caches
-	rm -rf $(VENV) .setup.lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -59,7 +59,7 @@ if ready; then exit 0; fi
 
 # The lock ends with this process, however it ends; where flock is missing nothing guards two runs at once.
 if command -v flock >/dev/null 2>&1; then
-    exec 9>.setup.lock
+    exec 9<"$lock"
     flock 9
     if ready; then exit 0; fi
 fi

@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 from naive_tree import mth
 
 from gardesh.model.expression import UNKNOWN, decided_by
+from gardesh.model.judgement import Paper
 from gardesh.model.library import Moment, World
+from gardesh.model.pack import Ways
 from gardesh.model.procedure import Need, Procedure, Ref, Step
 
 WHOLE = "*"
@@ -54,6 +56,7 @@ class Fact:
     subject: dict[str, Any] = field(compare=False, hash=False)
     outcome: str
     expires: int | None
+    replaces: str | None
     reach: str | None
     basis: Basis
 
@@ -453,14 +456,20 @@ class Picture:
             return Term("office", self.t, self.deadline(step, step.within, self.t, old.used), old.used)
         if state == "returned":
             used = old.used
-            if old.kind == "office" and step.spec.clock == "resume" and old.start is not None:
-                used += self.procedure.calendar_of(step).working_between(old.start, self.t)
+            if old.kind == "office" and step.spec.clock == "resume":
+                used += self.elapsed(step, old)
             if step.spec.answer_within is None:
                 return Term("none", used=used)
             if old.kind == "answer":
                 return replace(old, escalated=old.escalated or self.just_escalated(place))
             return Term("answer", self.t, self.deadline(step, step.spec.answer_within.within, self.t, 0), used)
         return Term("none", used=0 if old.kind == "office" or state == "refused" else old.used)
+
+    def elapsed(self, step: Step, term: Term) -> int:
+        if step.within is None or term.start is None:
+            return 0
+        said = self.procedure.term(step.within, term.start)
+        return self.procedure.calendar_of(step).elapsed(said, term.start, self.t)
 
     def just_escalated(self, place: Place) -> bool:
         last = self.facts[-1] if self.facts else None
@@ -506,13 +515,17 @@ class Picture:
         documents = [f for f in self.facts if (f.step, f.key) == target and f.act in NEW_HEADS]
         found: dict[bytes, Any] = {f.digest: True if f.issuer == org else set() for f in documents}
         for step in self.procedure.steps:
-            for ref in (r for n in step.needs for r in n.refs if self.step(r).name == target[0]):
-                own = [target[1]] if ref.same_key and self.step(ref).multiple else None
-                if any(self.serves(step, k, org, roles) for k in own or self.places_of(step)):
-                    allow(found, [f.digest for f in documents], ref)
-                for fact in self.facts:
-                    if fact.step == step.name and fact.issuer == org and (own is None or fact.key in own):
-                        allow(found, self.then(fact, target), ref)
+            for n, need in enumerate(step.needs):
+                for choice, ref in enumerate(need.refs):
+                    if self.step(ref).name != target[0]:
+                        continue
+                    own = [target[1]] if ref.same_key and self.step(ref).multiple else None
+                    if any(self.serves(step, k, org, roles) for k in own or self.places_of(step)):
+                        allow(found, [f.digest for f in documents], ref)
+                    for fact in self.facts:
+                        relied = fact.step == step.name and fact.issuer == org and fact.act in RELYING
+                        if relied and (own is None or fact.key in own) and fact.basis[n][0] == choice:
+                            allow(found, self.then(fact, target), ref)
         return found
 
     def places_of(self, step: Step) -> list[str]:
@@ -534,10 +547,11 @@ class Picture:
         """The document that stood in `target` when `fact` was accepted: who relied on it keeps the right."""
         earlier = Picture(self.procedure, self.world, self.facts[: self.facts.index(fact)], fact.at, None)
         head = earlier.heads.get(target)
-        return [head.fact.digest] if head is not None and fact.act in (*NEW_HEADS, "confirm") else []
+        return [head.fact.digest] if head is not None else []
 
 
 NEW_HEADS = ("issue", "correct", "deem", "lapse")
+RELYING = ("issue", "correct", "confirm")
 
 
 def allow(found: dict[bytes, Any], digests: list[bytes], ref: Ref) -> None:
@@ -553,3 +567,130 @@ def bound(picture: Picture, step: Step) -> str | None:
         return None
     opening = next(f for f in picture.facts if f.step == picture.procedure.opening.name)
     return opening.issuer
+
+
+class Chronicle:
+    """The history of a case: its documents, and a picture after each of them and after each step of time."""
+
+    def __init__(self, procedure: Procedure, world: World, at: int) -> None:
+        self.procedure, self.world = procedure, world
+        self.opener = ""
+        self.pictures = [Picture(procedure, world, (), at, None)]
+
+    @property
+    def now(self) -> Picture:
+        return self.pictures[-1]
+
+    def pass_to(self, t: int) -> None:
+        self.pictures.append(Picture(self.procedure, self.world, self.now.facts, t, self.now))
+
+    def add(self, paper: Paper, t: int) -> None:
+        """Take in an accepted document, or one that the clock made."""
+        now, step = self.now, self.procedure.by_name[paper.step]
+        key = paper.key or (paper.digest.hex()[:16] if step.many else "")
+        head = now.head(step, key)
+        basis: Basis = ()
+        if paper.act in (*NEW_HEADS, "confirm"):
+            lapse = paper.act in ("deem", "lapse") and head is not None and now.state(step, key) == "returned"
+            basis = head.basis if lapse and head is not None else now.basis_now(step, key)
+        outcome = paper.outcome or ("rejected" if paper.act == "lapse" else "approved")
+        expires = self.expiry(step, paper, t)
+        fact = Fact(
+            paper.digest, paper.issuer, step.name, key, paper.act, t, paper.subject, outcome, expires,
+            paper.replaces, paper.reach, basis,
+        )  # fmt: skip
+        self.opener = self.opener or paper.issuer
+        self.pictures.append(Picture(self.procedure, self.world, (*now.facts, fact), t, now))
+
+    def expiry(self, step: Step, paper: Paper, t: int) -> int | None:
+        declared = self.procedure.library.document_type(self.procedure.pack, step.type)
+        longest = self.now.deadline(step, declared.valid_for, t, 0) if declared is not None else None
+        return min((e for e in (longest, paper.valid_until_ms) if e is not None), default=None)
+
+    def accepts(self, paper: Paper, t: int) -> bool:
+        """Whether the rules let this document in (its type, subject and accreditation being in order)."""
+        now, step = self.now, self.procedure.by_name[paper.step]
+        if now.withdrawn:
+            return False
+        if paper.act == "issue":
+            return self.may_issue(step, paper) and self.is_well_made(step, paper, t)
+        head = now.head(step, paper.key or "")
+        if head is None or head.fact.digest.hex() != paper.replaces:
+            return False
+        if paper.act == "withdraw" and step is self.procedure.opening:
+            return self.may_withdraw_case(paper)
+        if not self.has_way(step, head, paper):
+            return False
+        if paper.act in ("withdraw", "revoke"):
+            return True
+        return self.may_replace(step, head, paper, t)
+
+    def may_issue(self, step: Step, paper: Paper) -> bool:
+        now, opening = self.now, step is self.procedure.opening
+        if now.applies(step) is not True or now.closed_at is not None:
+            return False
+        if now.facts and (bound(now, step) or paper.issuer) != paper.issuer:
+            return False
+        if step.many:
+            key = paper.key or paper.digest.hex()[:16]
+            return now.window_state(step) == "due" and now.head(step, key) is None
+        key = paper.key or ""
+        asked = (step.name, key) in now.demanded or step.optional or opening
+        return key in now.keys(step) and now.state(step, key) == "due" and asked
+
+    def is_well_made(self, step: Step, paper: Paper, t: int) -> bool:
+        """Its basis, its outcome, its validity."""
+        outcome = paper.outcome in step.outcomes if step.outcomes else paper.outcome is None
+        valid = paper.valid_until_ms is None or paper.valid_until_ms > t
+        return self.states_basis(step, paper) and outcome and valid
+
+    def states_basis(self, step: Step, paper: Paper) -> bool:
+        """Exactly the slots that stand now, each with its head or with one of equal content."""
+        key, now = paper.key or "", self.now
+        wanted, given = now.stated(step, key), dict(paper.basis)
+        return wanted.keys() == given.keys() and all(
+            given[name] == wanted[name] or self.was_equal(step, name, given[name]) for name in wanted
+        )
+
+    def was_equal(self, step: Step, name: str, digest: bytes) -> bool:
+        below, _, key = name.partition(":")
+        now = self.now
+        head = now.head(self.procedure.by_name[below], key)
+        gone = {f.replaces for f in now.facts if f.act in ("withdraw", "revoke") and f.reach != "now"}
+        old = next((f for f in now.facts if f.digest == digest and (f.step, f.key) == (below, key)), None)
+        if head is None or old is None or old.act not in NEW_HEADS or digest.hex() in gone:
+            return False
+        refs = [r for n in step.needs for r in n.refs if now.step(r).name == below]
+        return all(old.content(r.parts) == head.fact.content(r.parts) for r in refs)
+
+    def may_withdraw_case(self, paper: Paper) -> bool:
+        limit = self.procedure.spec.withdrawal
+        if limit is None or paper.issuer != self.opener or self.now.closed_at is not None:
+            return False
+        return limit.until is None or not self.ever(limit.until)
+
+    def ever(self, step: str) -> bool:
+        return any(f.step == step and f.act in NEW_HEADS for f in self.now.facts)
+
+    def has_way(self, step: Step, head: Standing, paper: Paper) -> bool:
+        named = {"correct": "corrects", "confirm": "confirms", "withdraw": "withdraws", "revoke": "revokes"}
+        ways = getattr(step.spec, named[paper.act]) or Ways()
+        own = paper.issuer == head.fact.issuer
+        if head.fact.act in ("deem", "lapse"):
+            own = self.world.holds(paper.issuer, step.role or "", self.now.t)
+        empowered = own or any(self.world.holds(paper.issuer, role, self.now.t) for role in ways.by)
+        late = ways.until is not None and self.ever(ways.until)
+        shut = self.now.closed_at is not None and ways.until is None and paper.act in ("correct", "confirm")
+        return empowered and ways.allowed and not late and not shut
+
+    def may_replace(self, step: Step, head: Standing, paper: Paper, t: int) -> bool:
+        now, key = self.now, paper.key or ""
+        if now.applies(step) is not True or key not in now.keys(step):
+            return False
+        if not all(now.met(n, key) for n in step.needs) or (step.many and now.window_state(step) != "due"):
+            return False
+        if paper.act == "confirm":
+            ended = head.expires is not None and head.expires <= t
+            stale = now.judged(step, key, head.basis) == "changed"
+            return stale and not ended and self.states_basis(step, paper)
+        return self.is_well_made(step, paper, t)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from refusal import value_or_refusal
 
 from gardesh.model import expression
 from gardesh.model.expression import UNKNOWN, Function
 from gardesh.model.problem import Problem
-from refusal import value_or_refusal
 
 ROOTS = ("a", "b", "c", "d")
 
@@ -45,7 +45,16 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
-environments = st.fixed_dictionaries(dict.fromkeys(ROOTS, values))
+documents = st.fixed_dictionaries({}, optional=dict.fromkeys(("x", "y"), scalars))
+likely = st.fixed_dictionaries(
+    {
+        "a": st.none() | documents,
+        "b": st.none() | documents,
+        "c": st.none() | st.lists(documents),
+        "d": scalars,
+    }
+)
+environments = st.fixed_dictionaries(dict.fromkeys(ROOTS, values)) | likely
 
 CONSTANTS = (
     "null",
@@ -90,7 +99,55 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of([form(template.replace("{", "{{").replace("}", "}}")) for template in forms])
 
 
-sources = st.recursive(leaves, _grown, max_leaves=9)
+CONDITIONS = (
+    *(
+        "a.x == 'food'",
+        "b.y != 1",
+        "has(a.x)",
+        "d == 1",
+        "d in [1, 'a', null]",
+        "a == null",
+        "size(c) == 1",
+        "b.x",
+    ),
+    *(
+        "c.exists(i, i.x == d)",
+        "c.all(i, i.y == b.y || i.x == 'food')",
+        "c.exists_one(i, i.x == a.x)",
+        "1 / 0 == 1",
+    ),
+    *(
+        "c.map(i, i.x == b.x) == [true]",
+        "[a.x, b.x, d].exists(i, i == 'food')",
+        "a.x in [b.x, d]",
+        "d < 2",
+        "true",
+    ),
+    *(
+        "c.filter(i, has(i.x) && i.y != a.y) == []",
+        "either(d, a.x)",
+        "second(b.y == 1, d == 1)",
+        "risky(c)",
+        "false",
+    ),
+)
+
+
+def _joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(inner, inner).map("({0[0]} && {0[1]})".format),
+        st.tuples(inner, inner).map("({0[0]} || {0[1]})".format),
+        st.tuples(inner, inner, inner).map("({0[0]} ? {0[1]} : {0[2]})".format),
+        st.tuples(inner, inner).map("({0[0]} == {0[1]})".format),
+        st.tuples(inner, inner).map("cel.bind(k, {0[0]}, k || {0[1]})".format),
+        st.tuples(inner, inner).map("c.exists(i, {0[0]} && i.x != d || {0[1]})".format),
+        inner.map("!{}".format),
+    )
+
+
+sources = st.recursive(leaves, _grown, max_leaves=9) | st.recursive(
+    st.sampled_from(CONDITIONS), _joined, max_leaves=8
+)
 UNSEEN = "the failure of an evaluation"
 
 

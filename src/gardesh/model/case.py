@@ -51,8 +51,9 @@ class Case:
         self.dirty: dict[int, set[str] | None] = dict.fromkeys(range(len(self.steps)))
         self.demanded: set[tuple[int, str]] = set()
         for step, state in zip(procedure.steps, self.steps, strict=True):
+            state.window.since = at
             if not step.multiple:
-                state.slots[""] = Slot()
+                state.slots[""] = Slot(since=at)
 
     # -- what others see of a step ------------------------------------------------------------------------
 
@@ -66,7 +67,7 @@ class Case:
         if not step.multiple:
             head = state.slots[""].head
             return UNKNOWN if head is None else head.value
-        if step.many and state.window.state != ISSUED:
+        if step.many and state.window_closed is None:
             return UNKNOWN
         found = state._cache.get("value")
         if found is None:
@@ -81,10 +82,10 @@ class Case:
 
     def counted(self, step: Step) -> Iterator[tuple[str, Slot]]:
         """The slots that count, in key order: the applicable ones; of a `many`, those whose document stands."""
-        slots = self.steps[step.index].slots
-        for key in sorted(slots):
-            slot = slots[key]
-            if slot.state == ISSUED if step.many else slot.applies:
+        state = self.steps[step.index]
+        for key in sorted(state.slots):
+            slot = state.slots[key]
+            if answers(slot, state.window_closed) if step.many else slot.applies:
                 yield key, slot
 
     def environment(self, steps: Iterable[int]) -> dict[str, Any]:
@@ -214,7 +215,9 @@ class Case:
         if ref.same_key:
             slot = state.slots.get(key)
             return slot is None or not slot.applies or slot.sound
-        return step.many or all(s.sound for s in state.slots.values() if s.applies)
+        if step.many:
+            return state.window.sound and all(s.sound for _, s in self.counted(step))
+        return all(s.sound for s in state.slots.values() if s.applies)
 
     # -- settling -----------------------------------------------------------------------------------------
 
@@ -241,7 +244,7 @@ class Case:
         if self.dirty.get(dependent, set()) is None:
             return
         step = self.procedure.steps[dependent]
-        own_key = changed is not None and source not in step.reads
+        own_key = changed is not None and source not in step.reads and self.procedure.steps[source].multiple
         if own_key:
             own_key = all(r.same_key for n in step.needs for r in n.refs if r.step == source)
         if own_key and changed is not None:
@@ -301,8 +304,8 @@ class Case:
             slot.element, slot.applies = item, True
 
     def refresh_slot(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> bool:
-        old_state, old_sound = slot.state, slot.sound
-        slot.state, slot.sound = self.state_of(step, state, key, slot, t)
+        old_state, old_sound, old_kept = slot.state, slot.sound, slot.kept
+        slot.state, slot.kept, slot.sound = self.state_of(step, state, key, slot, t)
         if slot.state != old_state:
             slot.since = t
         if slot.state in (ISSUED, NOT_APPLICABLE):
@@ -311,60 +314,86 @@ class Case:
             state.open_keys.add(key)
         fresh = slot.head is not slot.seen
         slot.seen = slot.head
-        return slot.state != old_state or slot.sound != old_sound or fresh
+        return slot.state != old_state or slot.sound != old_sound or slot.kept != old_kept or fresh
 
-    def state_of(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> tuple[str, bool]:
+    def state_of(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> tuple[str, bool, bool]:
+        """The state, whether the head's own basis is unchanged, and whether all below is sound too."""
         if state.applies is None:
-            return UNDECIDED, False
+            return UNDECIDED, False, False
         if state.applies is False or not slot.applies:
-            return NOT_APPLICABLE, False
+            return NOT_APPLICABLE, False, False
         head = slot.head
-        sound = False
+        kept = sound = False
         if head is not None:
             if head.link is not None:
-                basis = SAME
-                sound = head.whole
+                kept, sound = True, head.whole
             else:
                 basis = self.compare(step, key, head.rest)
+                kept = basis is not CHANGED
                 sound = basis is SAME and self.rests_sound(step, key, head.rest)
-            if basis is not CHANGED and (head.expires is None or head.expires > t):
-                return (BY_OUTCOME[head.outcome] if sound else DOUBTFUL), sound
-        return (DUE if all(self.met(n, key) for n in step.needs) else BLOCKED), sound
+            if kept and (head.expires is None or head.expires > t):
+                return (BY_OUTCOME[head.outcome] if sound else DOUBTFUL), kept, sound
+        return (DUE if all(self.met(n, key) for n in step.needs) else BLOCKED), kept, sound
 
     def refresh_window(self, step: Step, state: StepState, t: int) -> bool:
-        """Open from when its needs are met, for the term; a change of what it needs opens it anew (rule 15)."""
+        """Open from when its needs are met, for the term (rule 15).
+
+        The closing stands like a document that rests on what the window opened on: what expires below changes
+        nothing, what is not sound makes it doubtful, and a changed basis opens the window anew.
+        """
         window = state.window
-        old = window.state
+        old = (window.state, window.sound, state.window_closed)
+        rest = state.window_rest
+        window.sound = False
         if state.applies is not True:
             window.state = UNDECIDED if state.applies is None else NOT_APPLICABLE
-        elif not all(self.met(n, "") for n in step.needs):
-            window.state = BLOCKED
         else:
-            prints = self.rest_now(step, "")
-            if prints != state.window_prints:
-                state.window_prints = prints
-                window.since = t
-                window.deadline = None
-                if step.within is not None:
-                    term = self.procedure.term(step.within, t)
-                    window.deadline = self.procedure.calendar_of(step).deadline(t, term)
-            over = window.deadline is not None and window.deadline <= t
-            if over:
-                standing = sum(1 for s in state.slots.values() if s.state == ISSUED)
-                over = standing >= step.spec.at_least
-            window.state = ISSUED if over else DUE
-        return old != window.state
+            basis = CHANGED if rest is None else self.compare(step, "", rest)
+            if basis is CHANGED:
+                rest = state.window_rest = window.deadline = state.window_closed = None
+            if state.window_closed is not None and not self.answered(step, state.window_closed):
+                state.window_closed = None
+            if state.window_closed is None and all(self.met(n, "") for n in step.needs):
+                if rest is None:
+                    rest = state.window_rest = self.rest_now(step, "")
+                    if step.within is not None:
+                        term = self.procedure.term(step.within, t)
+                        window.deadline = self.procedure.calendar_of(step).deadline(t, term)
+                if window.deadline is not None and window.deadline <= t and self.answered(step, t):
+                    state.window_closed = t
+                    basis = SAME
+                window.state = DUE
+            elif state.window_closed is None:
+                window.state = BLOCKED
+            if state.window_closed is not None and rest is not None:
+                window.sound = basis is SAME and self.rests_sound(step, "", rest)
+                window.state = ISSUED if window.sound else DOUBTFUL
+        if window.state != old[0]:
+            window.since = t
+        return old != (window.state, window.sound, state.window_closed)
+
+    def answered(self, step: Step, at: int) -> bool:
+        """Whether as many answers stand as the window asks for, those counted that were valid at its closing."""
+        slots = self.steps[step.index].slots.values()
+        return step.spec.at_least == 0 or sum(answers(s, at) for s in slots) >= step.spec.at_least
 
     def undecided_by(self, step: Step) -> list[Step]:
         """The steps whose documents decide whether, or how often, `step` applies, and are not there yet (rule 6)."""
         env = self.environment(step.reads)
-        moment = self.moment_of(step.reads)
+        moment = self.moment_of(step.reads) if step.timely else self.moment(0, self.opened_at)
         names: set[str] = set()
-        if step.when is not None:
-            names |= decided_by(step.when, env, moment, guard=True)
-        if step.each is not None and not names:
-            names |= decided_by(step.each, env, moment)
+        for made, guard in ((step.when, True), (step.each, False)):
+            if made is not None:
+                names |= decided_by(made, env, moment, guard=guard)
         return [self.procedure.steps[i] for i in step.reads if self.procedure.steps[i].var in names]
+
+
+def answers(slot: Slot, closed: int | None) -> bool:
+    """Whether a document counts among those of a window: its own basis unchanged, and valid when that closed."""
+    head = slot.head
+    if head is None or not slot.kept:
+        return False
+    return closed is None or head.expires is None or head.expires > closed
 
 
 def element_key(step: Step, item: Any) -> str:

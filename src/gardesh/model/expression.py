@@ -50,7 +50,7 @@ RECURSIVE = define(
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 BUDGET: Final = 1_000_000
-"""Steps of one evaluation. An element that a macro visits costs one step and one more for each eight constructs of
+"""Steps of one evaluation. An element that a macro visits costs one step and one more for each four constructs of
 its body; texts and lists that are made, compared or given to a function cost by their length."""
 
 MAX_TOTAL_DEPTH: Final = 160
@@ -229,7 +229,7 @@ def _defined(
         refuse(
             source, at, f"“{path[0]}” is not a parameter of {name}", f"«{path[0]}» از پارامترهای {name} نیست"
         )
-    impl = called(compiler.blank(0), code, len(params), 1 + tree.size // 8)
+    impl = called(compiler.blank(0), code, len(params), 1 + tree.size // 4)
     return Function(
         name,
         (len(params), len(params)),

@@ -43,6 +43,8 @@ QUOTIENT: Final = Context(prec=28, rounding=ROUND_HALF_EVEN, Emin=-999, Emax=999
 
 def added(a: Any, b: Any, frame: Frame) -> Any:
     """`+` of numbers, texts or lists."""
+    if type(a) is int and type(b) is int:
+        return bounded(a + b)
     if type(a) is str and type(b) is str:
         size = len(a) + len(b)
         charge(frame, size >> 4)

@@ -232,7 +232,7 @@ class Compiler:
         cell = self.cell()
         inner = {**scope, node.variable: cell}
         first = node.parts[1]
-        weight = 1 + sum(part.size for part in node.parts[1:]) // 8
+        weight = 1 + sum(part.size for part in node.parts[1:]) // 4
         if decides:
             return logic.quantified(over, cell, self.truth(first, inner), weight, _DECISIVE[node.name])
         if node.name == "exists_one":

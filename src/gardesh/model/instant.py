@@ -56,6 +56,8 @@ def parse_instant(text: str) -> int:
     return _seconds(made) * 1000 + (int(fraction.ljust(3, "0")[:3]) if fraction else 0)
 
 
+_LAST_JALALI: Final = 9997
+_NEVER: Final = 253_339_228_800_000
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -107,14 +109,19 @@ def jalali_date(day: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _jalali_day(day: date) -> str:
-    if day.year < 1000:
+    if not 1000 <= day.year <= _LAST_JALALI:
         return persian_digits(day.isoformat())
     made = jdatetime.date.fromgregorian(date=day)
     return persian_digits(f"{made.year:04d}/{made.month:02d}/{made.day:02d}")
 
 
 def jalali(ms: int, tz: str = "Asia/Tehran", *, seconds: bool = False) -> str:
-    """Day and time of day in the zone `tz`, in the Jalali calendar and Persian digits: `۱۴۰۵/۰۱/۰۱ ۰۸:۳۰`."""
+    """Day and time of day in the zone `tz`, in the Jalali calendar and Persian digits: `۱۴۰۵/۰۱/۰۱ ۰۸:۳۰`.
+
+    From the year 9998 on, where "for ever" is often written, the Gregorian day in UTC.
+    """
+    if ms >= _NEVER:
+        return persian_digits(iso(ms)[: 19 if seconds else 16].replace("T", " "))
     local = datetime.fromtimestamp(ms // 1000, zone(tz))
     shown = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     return f"{_jalali_day(local.date())} {persian_digits(shown)}"

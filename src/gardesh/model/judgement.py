@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from gardesh.model import demand, pack
 from gardesh.model.case import Case, merkle_root
 from gardesh.model.expression import Unknown
+from gardesh.model.library import Moment
 from gardesh.model.problem import Problem, RuleBroken, define
 from gardesh.model.procedure import Step
 from gardesh.model.register import Effect, effects_of
@@ -124,6 +125,12 @@ NOT_BOUND = define(
     403,
     en="In this case {role} is {bound}, not {issuer}.",
     fa="در این پرونده نقش {role} با {bound} است، نه {issuer}.",
+)
+FOLLOWED = define(
+    "followed",
+    409,
+    en="{slot} follows a document of the case {case}; it is changed there.",
+    fa="{slot} از سندی در پرونده‌ی {case} پیروی می‌کند و همان‌جا تغییر می‌کند.",
 )
 EXPIRED = define(
     "expired",
@@ -346,14 +353,30 @@ def _new_head(case: Case, step: Step, key: str, slot: Slot, paper: Paper, t: int
     )
     env = rule_environment(case, step, slot, head, slot.head)
     moment = case.moment(position, t)
+    check_rules(step, env, moment)
+    effects = effects_of(step, env, moment) if head.outcome == "approved" else ()
+    return Verdict(step, key, paper.act, head, slot.head, effects)
+
+
+def opening_effects(case: Case, head: Head, old: Head | None, position: int, t: int) -> tuple[Effect, ...]:
+    """The rules of the opening step hold for a document that opens the case from elsewhere; returns what it enters.
+
+    Raises the code of the first rule that is not kept.
+    """
+    step = case.procedure.opening
+    env = rule_environment(case, step, case.steps[step.index].slots[""], head, old)
+    moment = case.moment(position, t)
+    check_rules(step, env, moment)
+    return effects_of(step, env, moment) if head.outcome == "approved" else ()
+
+
+def check_rules(step: Step, env: Mapping[str, Any], moment: Moment) -> None:
     for rule in step.rules:
         kept = rule.check.guard(env, moment)
         if type(kept) is Unknown:
             raise Problem(RULE_UNDECIDED, "/credentialSubject" + rule.at, rule=rule.code)
         if not kept:
             raise RuleBroken(rule.code, rule.fa, rule.en, "/credentialSubject" + rule.at)
-    effects = effects_of(step, env, moment) if head.outcome == "approved" else ()
-    return Verdict(step, key, paper.act, head, slot.head, effects)
 
 
 def expiry(case: Case, step: Step, paper: Paper, t: int) -> int | None:
@@ -377,6 +400,11 @@ def rule_environment(
                 var = case.procedure.steps[ref.step].var
                 if type(env[var]) is Unknown:
                     env[var] = None
+        for ref in need.refs:
+            below = case.procedure.steps[ref.step]
+            if ref.same_key and below.multiple:
+                own = case.steps[ref.step].slots.get(head.key)
+                env[below.var] = own.head.value if own is not None and own.head is not None else None
     env["this"] = head.value
     env["each"] = slot.element
     env["previous"] = previous.value if previous is not None else None
@@ -392,6 +420,8 @@ def _replace(case: Case, step: Step, paper: Paper, t: int, position: int) -> Ver
         raise Problem(NOTHING_TO_REPLACE, "/circulation/replaces", slot=name, replaces=paper.replaces or "—")
     old = slot.head
     opening = step is case.procedure.opening
+    if old.link is not None:
+        raise Problem(FOLLOWED, "/circulation/replaces", slot=name, case=old.link.case)
     if paper.act == "withdraw" and opening:
         return _withdraw_case(case, step, key, old, paper)
     _way(case, step, name, old, paper)

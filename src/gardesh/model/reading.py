@@ -12,15 +12,28 @@ Right = str | tuple[str, ...]
 """`all`, `none`, or the fields of the subject that may be read."""
 
 
-def right(case: Case, org: str, roles: frozenset[str], step_name: str, key: str, head: Head) -> Right:
+def right(
+    case: Case,
+    org: str,
+    roles: frozenset[str],
+    step_name: str,
+    key: str,
+    head: Head,
+    known_as: frozenset[str] = frozenset(),
+) -> Right:
     """What `org`, holding `roles`, may read of a document (now or once a head) of the slot `step_name:key`.
 
     Its issuer and those it is about read it whole; the holder of a slot that applies and is demanded or has a
-    document reads what its step needs directly, in the parts that the step names; who relied on it keeps that.
+    document reads what its step needs directly, in the parts that the step names; who relied on it keeps that. The
+    opener reads every decision of its case, and what closes it. `known_as` are other names of `org`, such as its
+    legal id, under which a document may be about it.
     """
-    if org == head.issuer or (head.about is not None and head.about == org):
+    if org == head.issuer or (head.about is not None and (head.about == org or head.about in known_as)):
         return ALL
-    target = case.procedure.by_name[step_name].index
+    made = case.procedure.by_name[step_name]
+    if org == case.opener and (made.outcomes or made in case.procedure.goal):
+        return ALL
+    target = made.index
     fields: set[str] = set()
     for step, state in zip(case.procedure.steps, case.steps, strict=True):
         refs = [r for n in step.needs for r in n.refs if r.step == target]

@@ -99,12 +99,16 @@ class Head:
 
 @dataclass(slots=True)
 class Slot:
-    """One slot. `since` is when its state began; `term_start` when it became both due and demanded."""
+    """One slot. `since` is when its state began; `term_start` when it became both due and demanded.
+
+    `kept` says that the head's own basis is unchanged as far as is known; `sound` that all below it is too.
+    """
 
     head: Head | None = None
     element: Any = None
     applies: bool = True
     state: str = UNDECIDED
+    kept: bool = False
     sound: bool = False
     since: int = 0
     demanded: bool = False
@@ -130,7 +134,9 @@ class StepState:
     version: int = 0
     window: Slot = field(default_factory=Slot)
     """Of a `many` step: its window, `due` while open, `issued` once closed."""
-    window_prints: tuple[Rest, ...] | None = None
+    window_rest: tuple[Rest, ...] | None = None
+    """What the window rests on since it opened, as a document would."""
+    window_closed: int | None = None
     expiring: bool = False
     _cache: dict[Any, Any] = field(default_factory=dict)
 

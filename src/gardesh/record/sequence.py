@@ -12,6 +12,7 @@ from gardesh.model import demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.fold import Change
+from gardesh.model.judgement import opening_effects
 from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
@@ -175,12 +176,16 @@ class Sequencer:
                 self.cases.live.pop(case.id, None)
             raise
         assert verdict is not None
+        head = verdict.head
+        opened: Case | None = None
         try:
+            if verdict.step.spec.opens is not None and paper.act in ("issue", "correct"):
+                opened, more = self._opening(case, verdict.step, head, verdict.old, now)
+                changes = changes + more
             self.registers.check(changes)
         except Problem:
             self.cases.drop(case.id)
             raise
-        head = verdict.head
         if verdict.act in ("issue", "correct"):
             head.about = self.cases.about(case, verdict.step, head, position, now)
         if paper.case is None:
@@ -191,8 +196,8 @@ class Sequencer:
         self.registers.enter(changes, position, paper.digest)
         if parent is not None:
             self._follow((case.id, case.procedure.goal[0].name, ""), parent)
-        if verdict.step.spec.opens is not None and paper.act == "issue":
-            self._open_linked(case, verdict.step, verdict.key, head, now)
+        if opened is not None and paper.act == "issue":
+            self._open_linked(case, verdict.step, verdict.key, opened)
         self.after(case, now)
         return Place(position, now, case.id, paper.digest)
 
@@ -349,16 +354,33 @@ class Sequencer:
         self.cases.unlink(target)
         self.cases.link(source, target)
 
-    def _open_linked(self, case: Case, step: Step, key: str, head: Head, at: int) -> None:
-        """The document opens a case of another procedure too: that case's opening slot follows this slot."""
+    def _opening(
+        self, case: Case, step: Step, head: Head, old: Head | None, at: int
+    ) -> tuple[Case, list[Change]]:
+        """The case of another procedure that the document opens. The rules of that procedure's opening step hold for
+        it too, and what that step enters is entered with it. Raises Problem."""
         assert step.spec.opens is not None
         pack = case.procedure.pack
         owner, _, name = self.library.qualify(pack, step.spec.opens).partition("/")
         procedure = self.library.procedure(self.library.pack_named(pack, owner).label, name)
         opened = Case(head.digest.hex(), procedure, self.registers, head.issuer, at)
         fold.finish(opened, at)
+        changes: list[Change] = [(e, 1) for e in opening_effects(opened, head, old, self.position, at)]
+        head.effects += tuple(e for e, _ in changes)
+        return opened, changes
+
+    def _open_linked(self, case: Case, step: Step, key: str, opened: Case) -> None:
+        """The opened case's opening slot follows this slot; a step `from` that procedure follows its end."""
         self.cases.keep(opened)
+        procedure = opened.procedure
         self.cases.link((case.id, step.name, key), (opened.id, procedure.opening.name, ""))
+        for other in case.procedure.steps:
+            if other.spec.from_ is None:
+                continue
+            wanted = self.library.qualify(case.procedure.pack, other.spec.from_)
+            own = key if other.multiple else ""
+            if wanted == procedure.label and (not other.multiple or own):
+                self._follow((opened.id, procedure.goal[0].name, ""), (case.id, other.name, own))
 
     def _reuse(self, case: Case, at: int) -> None:
         """Once-only: when a slot becomes demanded and another case holds a document that serves, it is used."""
