@@ -16,8 +16,10 @@ from gardesh.model.slot import (
     ISSUED,
     NOT_APPLICABLE,
     OVERDUE,
+    REFUSED,
     RETURNED,
     UNDECIDED,
+    Rest,
     Slot,
 )
 
@@ -38,7 +40,26 @@ class Fallen:
 
 
 def closed(case: Case) -> bool:
+    """Whether what the goal names stands. What expires after the closing does not undo it (rule 13)."""
+    if case.closed_at is not None and all(stood(case, s, case.closed_at) for s in case.procedure.goal):
+        return True
     return all(ref_issued(case, s) for s in case.procedure.goal)
+
+
+def stood(case: Case, step: Step, closed_at: int) -> bool:
+    state = case.steps[step.index]
+    if state.applies is not True:
+        return state.applies is False
+    if step.many:
+        return state.window.sound
+    return all(
+        s.sound
+        and s.head is not None
+        and s.head.outcome == "approved"
+        and (s.head.expires is None or s.head.expires > closed_at)
+        for s in state.slots.values()
+        if s.applies
+    )
 
 
 def ref_issued(case: Case, step: Step) -> bool:
@@ -83,17 +104,18 @@ def open_places(case: Case, index: int, key: str) -> Iterator[tuple[Place, tuple
     if state.applies is False:
         return
     if state.applies is None:
-        waits = tuple((s.index, "") for s in case.undecided_by(step))
+        waits = tuple(p for s in case.undecided_by(step) for p in unwritten(case, s))
         if step.multiple:
             state.window.state = UNDECIDED
             yield (index, WINDOW), waits
         else:
             yield (index, ""), waits
         return
-    if step.many:
-        if state.window.state != ISSUED:
-            waits = () if state.window.state == DUE else tuple(unmet(case, step, ""))
-            yield (index, WINDOW), waits
+    if step.many and key in ("", WINDOW):
+        if state.window.state == DOUBTFUL:
+            yield (index, WINDOW), tuple(unsound(case, step, "", state.window_rest or ()))
+        elif state.window.state != ISSUED:
+            yield (index, WINDOW), () if state.window.state == DUE else tuple(unmet(case, step, ""))
         return
     keys = (key,) if key and key != WINDOW else tuple(sorted(state.open_keys))
     for name in keys:
@@ -101,11 +123,20 @@ def open_places(case: Case, index: int, key: str) -> Iterator[tuple[Place, tuple
         if slot is None or slot.state in (ISSUED, NOT_APPLICABLE):
             continue
         waits = ()
-        if slot.state in (BLOCKED, DOUBTFUL):
+        if slot.state == BLOCKED:
             waits = tuple(unmet(case, step, name))
-            if slot.state == DOUBTFUL and slot.head is not None:
-                waits += tuple(unsound(case, step, name, slot))
+        elif slot.state == DOUBTFUL and slot.head is not None:
+            waits = tuple(unsound(case, step, name, slot.head.rest))
         yield (index, name), waits
+
+
+def unwritten(case: Case, step: Step) -> Iterator[Place]:
+    """Where the documents of a step that an expression waits for are still to be written."""
+    state = case.steps[step.index]
+    if state.applies is None or not step.multiple or step.many:
+        yield (step.index, "")
+    else:
+        yield from ((step.index, k) for k, s in sorted(state.slots.items()) if s.applies and s.head is None)
 
 
 def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
@@ -116,13 +147,21 @@ def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
                     yield (ref.step, key if ref.same_key else "")
 
 
-def unsound(case: Case, step: Step, key: str, slot: Slot) -> Iterator[Place]:
+def unsound(case: Case, step: Step, key: str, rest: tuple[Rest, ...]) -> Iterator[Place]:
     """What keeps a doubtful document doubtful: what it used and is not sound, or not known to be absent."""
-    assert slot.head is not None
-    for need, was in zip(step.needs, slot.head.rest, strict=False):
+    for need, was in zip(step.needs, rest, strict=False):
         for ref in need.refs if was.choice < 0 else (need.refs[was.choice],):
-            if not case.ref_sound(ref, key):
-                yield (ref.step, key if ref.same_key else "")
+            if case.ref_sound(ref, key):
+                continue
+            below, state = case.procedure.steps[ref.step], case.steps[ref.step]
+            if state.applies is None or not below.multiple:
+                yield (ref.step, "")
+            elif ref.same_key:
+                yield (ref.step, key)
+            else:
+                if below.many and not state.window.sound:
+                    yield (ref.step, WINDOW)
+                yield from ((ref.step, k) for k, s in case.counted(below) if not s.sound)
 
 
 def start_term(case: Case, place: Place, slot: Slot, t: int) -> None:
@@ -142,18 +181,18 @@ def start_term(case: Case, place: Place, slot: Slot, t: int) -> None:
             term = case.procedure.term(step.spec.answer_within.within, t)
             slot.deadline = case.procedure.calendar_of(step).deadline(t, term)
             slot.escalated = False
-    elif slot.term_start is not None or slot.deadline is not None:
+    elif slot.term_start is not None or slot.deadline is not None or slot.used_ms:
         hold(case, step, slot, t)
 
 
 def hold(case: Case, step: Step, slot: Slot, t: int) -> None:
     """The term stops. With `clock: resume` a return keeps what was used of it (rule 19)."""
-    if slot.term_start is not None:
-        if slot.state == RETURNED and step.spec.clock == "resume" and step.within is not None:
+    if slot.term_start is not None and slot.state == RETURNED:
+        if step.spec.clock == "resume" and step.within is not None:
             term = case.procedure.term(step.within, slot.term_start)
             slot.used_ms += case.procedure.calendar_of(step).elapsed(term, slot.term_start, t)
-        elif slot.state != RETURNED:
-            slot.used_ms = 0
+    elif slot.term_start is not None or slot.state == REFUSED:
+        slot.used_ms = 0
     slot.term_start, slot.deadline, slot.escalated = None, None, False
 
 
@@ -162,11 +201,15 @@ def stop_term(case: Case, place: Place, t: int) -> None:
     slot.demanded, slot.waits_on = False, ()
     if place[1] != WINDOW:
         hold(case, case.procedure.steps[place[0]], slot, t)
+        slot.used_ms = 0
 
 
 def next_instant(case: Case) -> int | None:
-    """When time alone will next change this case: a term passes, a window closes, a document expires."""
-    if case.withdrawn or case.closed_at is not None:
+    """When time alone will next change this case: a term passes, a window closes, a document expires.
+
+    Of a closed case only windows matter: what expired is looked at when a document touches it again.
+    """
+    if case.withdrawn:
         return None
     best: int | None = None
     for place in case.demanded:
@@ -174,7 +217,7 @@ def next_instant(case: Case) -> int | None:
         if deadline is not None and (best is None or deadline < best):
             best = deadline
     for state in case.steps:
-        if state.expiring:
+        if state.expiring and case.closed_at is None:
             for slot in state.slots.values():
                 expires = slot.head.expires if slot.head is not None else None
                 if expires is not None and expires > case.at and (best is None or expires < best):
@@ -202,7 +245,7 @@ def wake(case: Case, t: int) -> None:
                 ):
                     case.touch(step, key)
         if step.many and state.window.deadline is not None and case.at < state.window.deadline <= t:
-            case.touch(step)
+            case.touch(step, WINDOW)
 
 
 def acted_on(case: Case, place: Place) -> int | None:
