@@ -49,7 +49,7 @@ def digest_of(disclosure: str) -> str:
     return base64url_encode(sha256(disclosure.encode()).digest())
 
 
-def header(key: SigningKey = KEY, **changes: Any) -> dict[str, Any]:
+def header(key: SigningKey = KEY, /, **changes: Any) -> dict[str, Any]:
     """The header of a document with changes; a member that is changed to `...` is left out."""
     members = {"alg": key.alg, "kid": key.kid, "typ": "vc+sd-jwt", "cty": "vc", **changes}
     return {name: value for name, value in members.items() if value is not ...}

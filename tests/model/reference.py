@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from naive_tree import mth
 
-from gardesh.model.expression import UNKNOWN, decided_by
+from gardesh.model.expression import UNKNOWN, Unknown, decided_by
 from gardesh.model.judgement import Paper
 from gardesh.model.library import Moment, World
 from gardesh.model.pack import Ways
@@ -134,11 +134,12 @@ class Picture:
     @once
     def applies(self, step: Step) -> bool | None:
         guard = True if step.when is None else step.when.guard(self.environment(step), self.moment())
-        if guard is UNKNOWN:
+        if type(guard) is Unknown:
             return None
         if guard is False:
             return False
-        if step.each is not None and step.each.items(self.environment(step), self.moment()) is UNKNOWN:
+        items = [] if step.each is None else step.each.items(self.environment(step), self.moment())
+        if type(items) is Unknown:
             return None
         return True
 
@@ -609,6 +610,8 @@ class Chronicle:
 
     def accepts(self, paper: Paper, t: int) -> bool:
         """Whether the rules let this document in (its type, subject and accreditation being in order)."""
+        if self.now.closed_at is not None and t > self.now.t:
+            self.pass_to(t)
         now, step = self.now, self.procedure.by_name[paper.step]
         if now.withdrawn:
             return False

@@ -54,6 +54,8 @@ def value(source: str, functions: Any = None) -> Any:
         "list.map(i, u)",
         "list.filter(i, u)",
         "list.exists_one(i, u)",
+        "[1, 1, 2].exists_one(i, i == 1 || i == u)",
+        "3 in [u, 1]",
         "list.exists(i, i == u)",
         "list.all(i, i == u)",
         "u + absent",

@@ -8,15 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from gardesh import worked
+from gardesh import template, worked
 from gardesh.cli import output
 from gardesh.model import pack as language
 from gardesh.model.library import Library
 from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.play import Played, Player
+from gardesh.play_page import page
 from gardesh.record import folder
 from gardesh.study.lint import lint as find_faults
+from gardesh.study.pack_page import describe
 
 app = typer.Typer(no_args_is_help=True, help="Make, check, play and test packs.")
 Folder = Annotated[Path, typer.Argument(help="The pack's folder.", exists=True, file_okay=False)]
@@ -89,8 +91,6 @@ def play(
     html: Annotated[Path | None, typer.Option("--html", help="Write a page that steps through the case.")] = None,
 ) -> None:
     """Play one worked case, act by act: acceptance or refusal, then the state, reason and term of every slot."""
-    from gardesh.play_page import page
-
     packs = folder.gather(pack_of(case))
     made = worked.read(case.name, folder.parse_yaml(case.name, case.read_bytes()))
     player = Player(packs, made)
@@ -105,7 +105,9 @@ def play(
         else:
             show(played)
     if html is not None:
-        html.write_text(page(made, acts, output.lang()), encoding="utf-8")
+        titles = {name: output.title(role.title) for p in packs for name, role in p.manifest.roles.items()}
+        titles |= {s.name: output.title(s.title) for p in player.node.library.compiled() for s in p.steps}
+        html.write_text(page(made, acts, output.lang(), titles), encoding="utf-8")
         output.say("The page is in {f}", "صفحه در {f} است", f=str(html))
     if failed:
         raise typer.Exit(1)
@@ -156,12 +158,42 @@ def show(played: Played) -> None:
     open_slots = [
         f"{slot} {row['state']}" + (f" → {row['by'] or row['role']}" if row["role"] else "")
         for slot, row in played.slots.items()
-        if row["demanded"]
+        if row["demanded"] and not row["reason"]
     ]
     if open_slots:
         output.console.print("      " + "; ".join(open_slots), style="dim", markup=False)
     for failure in played.failures:
         output.console.print(f"      ✗ {failure}", style="red", markup=False)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The pack's name: lower case, with hyphens.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to make it in.", file_okay=False)] = Path("packs"),
+) -> None:
+    """Make a small pack that already lints and plays, to change into one's own."""
+    made = template.write(name, to)
+    if output.as_json():
+        output.emit({"pack": str(made), "files": sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())})
+    output.say("Made {f}. Next: gardesh pack test {f}", "{f} ساخته شد. گام بعد: gardesh pack test {f}", f=str(made))
+
+
+@app.command()
+def docs(
+    pack: Folder,
+    to: Annotated[Path | None, typer.Option("--to", help="Write the page here instead of printing it.")] = None,
+) -> None:
+    """A page about a pack in Markdown: its offices, procedures, documents, lists, with their sources."""
+    packs = folder.gather(pack)
+    library = Library()
+    for made in packs:
+        library.add(made)
+    text = describe(library, packs[0], output.lang())
+    if to is None:
+        typer.echo(text)
+    else:
+        to.write_text(text + "\n", encoding="utf-8")
+        output.say("The page is in {f}", "صفحه در {f} است", f=str(to))
 
 
 @app.command()

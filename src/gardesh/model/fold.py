@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from gardesh.model import demand
 from gardesh.model.case import Case
-from gardesh.model.judgement import Paper, Verdict, judge
+from gardesh.model.judgement import Paper, Verdict, expiry, judge
 from gardesh.model.procedure import Step
 from gardesh.model.register import Effect
-from gardesh.model.slot import ISSUED, NOT_APPLICABLE, RETURNED, Head, Slot
+from gardesh.model.slot import NOT_APPLICABLE, RETURNED, Head, Slot
 
 Change = tuple[Effect, int]
 """An effect, and +1 when it begins to count or -1 when it no longer does."""
@@ -40,6 +40,8 @@ def accept(case: Case, paper: Paper, t: int, position: int) -> tuple[Verdict | N
         return None, by_clock(case, paper, t, position)
     if not case.records:
         finish(case, t)
+    elif case.closed_at is not None and t > case.at:
+        advance(case, t)
     verdict = judge(case, paper, t, position)
     return verdict, apply(case, verdict, paper.digest, paper.issuer, t, position)
 
@@ -64,7 +66,8 @@ def by_clock(case: Case, paper: Paper, t: int, position: int) -> list[Change]:
     if slot.state == RETURNED:
         office = case.opener
     record(case, step, key, paper.digest, office, "silence", t, position)
-    changes = uncount(slot.head)
+    old, answer = slot.head, slot.state == RETURNED
+    changes = uncount(old)
     head = Head(
         digest=paper.digest,
         issuer=paper.issuer,
@@ -74,7 +77,8 @@ def by_clock(case: Case, paper: Paper, t: int, position: int) -> list[Change]:
         subject=paper.subject,
         outcome=paper.outcome or "rejected",
         decides=bool(step.outcomes),
-        rest=case.rest_now(step, key),
+        expires=expiry(case, step, paper, t),
+        rest=old.rest if old is not None and answer else case.rest_now(step, key),
         stands_by=paper.digest,
         silent=True,
     )
@@ -117,8 +121,6 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
         changes += uncount(slot.head)
         slot.head = None
     case.touch(step, key)
-    if step.many:
-        case.touch(step)
     finish(case, t)
     return changes + recount(case)
 
@@ -155,18 +157,16 @@ def advance(case: Case, t: int) -> list[Change]:
 
 
 def finish(case: Case, t: int) -> None:
-    open_windows = [s for s in case.procedure.steps if s.many and case.steps[s.index].window.state != ISSUED]
+    open_windows = [s for s in case.procedure.steps if s.many and case.steps[s.index].window_closed is None]
     case.settle(t)
     for step in open_windows:
-        window = case.steps[step.index].window
-        if window.state == ISSUED and window.deadline is not None:
-            name = window_name(step, window.deadline)
-            record(case, step, demand.WINDOW, name, "", "window", window.deadline, case.position)
+        if case.steps[step.index].window_closed == t:
+            record(case, step, demand.WINDOW, window_name(step, t), "", "window", t, case.position)
     demand.demand(case, t)
 
 
-def window_name(step: Step, deadline: int) -> bytes:
-    return b"window:%d:%d" % (step.index, deadline)
+def window_name(step: Step, closed: int) -> bytes:
+    return b"window:%d:%d" % (step.index, closed)
 
 
 def uncount(head: Head | None) -> list[Change]:
@@ -221,10 +221,10 @@ def latest(case: Case, step: Step, key: str) -> tuple[bytes | None, bool]:
     for index in (*below, *step.reads):
         state, other = case.steps[index], case.procedure.steps[index]
         ref = below.get(index)
-        if other.many and state.window.state == ISSUED and state.window.deadline is not None:
-            name = window_name(other, state.window.deadline)
-            if name in case.records and (best is None or (state.window.deadline, -1, name, False) > best):
-                best = (state.window.deadline, case.records[name].position, name, False)
+        if other.many and state.window_closed is not None:
+            name = window_name(other, state.window_closed)
+            if name in case.records and (best is None or (state.window_closed, -1, name, False) > best):
+                best = (state.window_closed, case.records[name].position, name, False)
             continue
         if ref is not None and ref.same_key and other.multiple:
             offer(state.slots[key].head if key in state.slots else None)

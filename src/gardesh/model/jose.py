@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gardesh.model.canonical import Limits, base64url_decode, base64url_encode, decode, encode
 from gardesh.model.problem import Problem, define, pointer
@@ -120,8 +121,8 @@ _HEADER_LIMITS = Limits(size=HEADER_BYTES, depth=4)
 class SigningKey(Protocol):
     """Whatever signs for an organisation: a key in memory, in a store, in a security module.
 
-    `alg` is "ES256" or "EdDSA", `kid` the RFC 7638 thumbprint, `public` the key to verify with. `sign` gives the JWS signature of `data`: 64 bytes,
-    r||s for ES256 (RFC 7518 §3.4).
+    `alg` is "ES256" or "EdDSA", `kid` the RFC 7638 thumbprint, `public` the key to verify with. `sign` gives the
+    JWS signature of `data`: 64 bytes, for ES256 r||s (RFC 7518 §3.4).
     """
 
     @property
@@ -239,6 +240,10 @@ class PrivateKey:
             return self._key.sign(data)
         r, s = decode_dss_signature(self._key.sign(data, _SIGN))
         return r.to_bytes(32, "big") + min(s, _ORDER - s).to_bytes(32, "big")
+
+    def to_pkcs8(self) -> bytes:
+        """The secret itself, in DER and not encrypted (RFC 5958): for a key store to encrypt, for nothing else."""
+        return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.alg}, {self.kid})"

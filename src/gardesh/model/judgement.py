@@ -209,7 +209,7 @@ def _issue(case: Case, step: Step, paper: Paper, t: int, position: int) -> Verdi
     state = case.steps[step.index]
     _applies(case, step)
     if case.closed_at is not None:
-        raise Problem(CASE_CLOSED)
+        raise _closed(case, step, key, paper)
     if step.many:
         key = key or paper.digest.hex()[:16]
         slot = _open_window(case, step, key)
@@ -227,6 +227,15 @@ def _issue(case: Case, step: Step, paper: Paper, t: int, position: int) -> Verdi
     return _new_head(case, step, key, slot, paper, t, position)
 
 
+def _closed(case: Case, step: Step, key: str, paper: Paper) -> Problem:
+    """The case is closed; who comes second for the closing document is told of the first."""
+    slot = case.steps[step.index].slots.get(key)
+    if slot is None or slot.head is None or slot.state != ISSUED or mismatch(case, step, key, paper.basis):
+        return Problem(CASE_CLOSED)
+    name = demand.slot_id(step, key)
+    return Problem(SLOT_TAKEN, "/circulation/step", slot=name, first=slot.head.digest.hex())
+
+
 def _applies(case: Case, step: Step) -> None:
     state = case.steps[step.index]
     if state.applies is None:
@@ -238,16 +247,22 @@ def _applies(case: Case, step: Step) -> None:
 
 def _open_window(case: Case, step: Step, key: str) -> Slot:
     state = case.steps[step.index]
-    if state.window.state == ISSUED:
-        raise Problem(WINDOW_CLOSED, "/circulation/step", step=step.name, deadline=state.window.deadline)
-    if state.window.state != DUE:
-        raise _missing(case, step, "")
+    _window(case, step)
     taken = state.slots.get(key)
     if taken is not None and taken.head is not None:
         raise Problem(
             SLOT_TAKEN, "/circulation/key", slot=f"{step.name}:{key}", first=taken.head.digest.hex()
         )
     return taken or Slot(applies=True)
+
+
+def _window(case: Case, step: Step) -> None:
+    """What comes later is refused with the date (rule 15)."""
+    state = case.steps[step.index]
+    if state.window_closed is not None:
+        raise Problem(WINDOW_CLOSED, "/circulation/step", step=step.name, deadline=state.window_closed)
+    if state.window.state != DUE:
+        raise _missing(case, step, "")
 
 
 def _missing(case: Case, step: Step, key: str) -> Problem:
@@ -273,7 +288,7 @@ def _due(case: Case, step: Step, key: str, slot: Slot, paper: Paper) -> None:
 def _bound(case: Case, step: Step, key: str, issuer: str) -> None:
     role = demand.role_of(case, step, key)
     bound = demand.holder_of(case, role)
-    if bound is not None and bound != issuer and step is not case.procedure.opening:
+    if bound is not None and bound != issuer and case.records:
         raise Problem(NOT_BOUND, "/issuer", role=role, bound=bound, issuer=issuer)
 
 
@@ -314,8 +329,8 @@ def _equal_content(case: Case, step: Step, name: str, digest: bytes) -> bool:
     slot = case.steps[index].slots.get(key)
     if slot is None or slot.head is None:
         return False
-    parts = next((r.parts for n in step.needs for r in n.refs if r.step == index), ())
-    return any(h.digest == digest and h.print(parts) == slot.head.print(parts) for h in slot.past)
+    parts = [r.parts for n in step.needs for r in n.refs if r.step == index]
+    return any(h.digest == digest and all(h.print(p) == slot.head.print(p) for p in parts) for h in slot.past)
 
 
 def _basis(case: Case, step: Step, key: str, paper: Paper) -> None:
@@ -424,18 +439,22 @@ def _replace(case: Case, step: Step, paper: Paper, t: int, position: int) -> Ver
         raise Problem(FOLLOWED, "/circulation/replaces", slot=name, case=old.link.case)
     if paper.act == "withdraw" and opening:
         return _withdraw_case(case, step, key, old, paper)
-    _way(case, step, name, old, paper)
+    _way(case, step, key, old, paper, t)
     if paper.act == "withdraw" or paper.act == "revoke":
         return Verdict(step, key, paper.act if paper.reach != "now" else "revoke-now", old, old)
     _applies(case, step)
     if not slot.applies:
         raise Problem(NOT_APPLICABLE, "/circulation/key", step=name)
+    if step.many:
+        _window(case, step)
     if not all(case.met(n, key) for n in step.needs):
         raise _missing(case, step, key)
     _basis(case, step, key, paper)
     if paper.act == "confirm":
-        if old.rest == case.rest_now(step, key):
+        if slot.kept:
             raise Problem(NOTHING_TO_CONFIRM, "/circulation/replaces", slot=name)
+        if old.expires is not None and old.expires <= t:
+            raise Problem(EXPIRED, "/circulation/replaces")
         return Verdict(step, key, "confirm", old, old)
     return _new_head(case, step, key, slot, paper, t, position)
 
@@ -456,10 +475,15 @@ def _withdraw_case(case: Case, step: Step, key: str, old: Head, paper: Paper) ->
 WAYS = {"correct": "corrects", "confirm": "confirms", "withdraw": "withdraws", "revoke": "revokes"}
 
 
-def _way(case: Case, step: Step, name: str, old: Head, paper: Paper) -> None:
+def _way(case: Case, step: Step, key: str, old: Head, paper: Paper, t: int) -> None:
+    """What silence issued belongs to the office that was silent."""
+    name = demand.slot_id(step, key)
     ways: pack.Ways = getattr(step.spec, WAYS[paper.act]) or pack.Ways()
-    own = paper.issuer == old.issuer or (old.silent and "*" not in ways.by)
-    empowered = own or any(case.world.holds(paper.issuer, role, case.at) for role in ways.by)
+    own = paper.issuer == old.issuer
+    if old.silent:
+        role = demand.role_of(case, step, key) or ""
+        own = demand.holder_of(case, role) in (None, paper.issuer) and case.world.holds(paper.issuer, role, t)
+    empowered = own or any(case.world.holds(paper.issuer, role, t) for role in ways.by)
     late = ways.until is not None and case.steps[case.procedure.by_name[ways.until].index].ever
     if late or not ways.allowed or not empowered:
         raise Problem(NOT_ALLOWED, "/circulation/act", issuer=paper.issuer, act=paper.act, slot=name)

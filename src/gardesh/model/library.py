@@ -239,6 +239,10 @@ class Library:
             self._procedures[key] = found
         return found
 
+    def compiled(self) -> list[Procedure]:
+        """The procedures that were asked for so far."""
+        return list(self._procedures.values())
+
     def about(self, asking: Pack, type_name: str) -> Expression | None:
         """The compiled `about` of a document type, an expression over `this`."""
         pack, own = self._find(asking, type_name)
