@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gardesh.model import demand
 from gardesh.model.case import Case
 from gardesh.model.document import compose, sign
 from gardesh.model.jose import SigningKey
 from gardesh.model.judgement import NO_SUCH_STEP, stated_basis
+from gardesh.model.library import Moment, World
 from gardesh.model.problem import Problem
 from gardesh.model.procedure import Procedure, Step
 from gardesh.record.clock import salt
@@ -77,6 +77,29 @@ def issue(claims: dict[str, Any], subject: dict[str, Any], key: SigningKey, proc
     return sign(claims, subject, key, salt=salt, disclosable=disclosable)
 
 
+def fill(
+    procedure: Procedure, step_name: str, subject: dict[str, Any], world: World, at: int
+) -> dict[str, Any]:
+    """The subject with what base data already knows: fields whose schema says `once-only: register.field`, looked up
+    by what the document is about. What is given is kept."""
+    library, pack = procedure.library, procedure.pack
+    step = procedure.by_name[step_name]
+    declared, about = library.document_type(pack, step.type), library.about(pack, step.type)
+    if declared is None or about is None:
+        return subject
+    known = about.evaluate({"this": subject}, Moment(library, pack, world, 1 << 62, at))
+    out = dict(subject)
+    for field, schema in declared.schema.get("properties", {}).items():
+        said = schema.get("once-only") if isinstance(schema, dict) else None
+        if said is None or field in out or known is None:
+            continue
+        register, _, name = str(said).rpartition(".")
+        value = world.value(library.qualify(pack, register), str(known), 1 << 62, at)
+        if isinstance(value, dict) and value.get(name) is not None:
+            out[field] = value[name]
+    return out
+
+
 def find_slot(case: Case, slot_id: str) -> tuple[Step, str]:
     """A step and key by the slot's name, `permit:standards`. Raises `no-such-step`."""
     name, _, key = slot_id.partition(":")
@@ -84,6 +107,3 @@ def find_slot(case: Case, slot_id: str) -> tuple[Step, str]:
     if step is None:
         raise Problem(NO_SUCH_STEP, "", procedure=case.procedure.label, step=name)
     return step, key
-
-
-__all__ = ["demand", "draft", "find_slot", "issue"]

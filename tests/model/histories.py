@@ -218,7 +218,7 @@ SUBJECTS = st.fixed_dictionaries(
 ACTS = ("issue",) * 8 + ("correct", "correct", "confirm", "mend", "withdraw", "revoke", "cease", "wait", "wait", "wild")
 
 
-def moves(acts: tuple[str, ...] = ACTS, *, size: int = 22) -> st.SearchStrategy[list[Move]]:
+def moves(acts: tuple[str, ...] = ACTS, *, least: int = 0, most: int = 24) -> st.SearchStrategy[list[Move]]:
     outcomes = st.sampled_from(["approved", "approved", "approved", "deficient", "rejected"])
     one = st.builds(
         Move,
@@ -229,7 +229,7 @@ def moves(acts: tuple[str, ...] = ACTS, *, size: int = 22) -> st.SearchStrategy[
         hours=st.integers(1, 6),
         other=st.booleans(),
     )
-    return st.lists(one, max_size=size)
+    return st.integers(least, most).flatmap(lambda n: st.lists(one, min_size=n, max_size=n))
 
 
 class Play:

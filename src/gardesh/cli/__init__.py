@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gardesh.cli import output, pack_commands
+from gardesh.cli import case_commands, node_commands, output, pack_commands, proof_commands
 from gardesh.model.problem import Problem
 
 app = typer.Typer(
@@ -17,6 +17,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for command in (
+    node_commands.init, node_commands.admit, node_commands.adopt, node_commands.sign, node_commands.submit,
+    node_commands.present, node_commands.tick, case_commands.show, case_commands.plan, case_commands.why,
+    case_commands.worklist, proof_commands.audit, proof_commands.rebuild,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(node_commands.keys_app, name="keys")
+app.add_typer(proof_commands.log_app, name="log")
+app.add_typer(case_commands.app, name="case")
 app.add_typer(pack_commands.app, name="pack")
 
 

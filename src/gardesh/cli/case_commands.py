@@ -8,8 +8,9 @@ import typer
 
 from gardesh.cli import output
 from gardesh.cli.home import now as clock
-from gardesh.cli.home import open_store, open_views
+from gardesh.cli.home import open_views
 from gardesh.model.document import parse
+from gardesh.model.problem import Problem
 from gardesh.model.path import Piece, by_office, critical_path
 from gardesh.model.slot import DUE
 from gardesh.record.cases import Cases
@@ -189,18 +190,18 @@ def worklist(
 
 def show(
     name: Annotated[str, typer.Argument(help="A case, or a document by its digest or position.")],
+    document: Annotated[bool, typer.Option("--document", "-d", help="The document, where a case has the same name.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="The document's bytes as they were signed.")] = False,
 ) -> None:
     """Show a case with its documents, or one document."""
-    store = open_store()
     _, _, views = open_views()
-    try:
-        position, at, case_id, data = views.document(name)
-    except Exception as error:
-        if getattr(error, "code", "") != "no-such-document":
-            raise
-        return show_case(views, views.find_case(name))
-    store.close()
+    if not document:
+        try:
+            return show_case(views, views.find_case(name))
+        except Problem as problem:
+            if problem.code != "no-such-case":
+                raise
+    position, at, case_id, data = views.document(name)
     if raw:
         typer.echo(data.decode())
         return None

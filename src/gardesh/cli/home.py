@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
+
+import typer
 
 from gardesh.cli import output
 from gardesh.model.calendar import parse_instant
 from gardesh.model.library import Library
 from gardesh.model.problem import Problem
-from gardesh.node import NOT_A_NODE
+from gardesh.node import NOT_A_NODE, Node
 from gardesh.record import folder
+from gardesh.record.blobs import Blobs
+from gardesh.record.keys import KeyStore
+from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 
@@ -39,3 +45,35 @@ def open_views() -> tuple[Store, Library, Views]:
     store = open_store()
     library = folder.stored(store)
     return store, library, Views(store, library)
+
+
+def passphrases(*, fresh: bool = False) -> Passphrases:
+    """Where the passphrase of the keys comes from: GARDESH_PASSPHRASE, the keyring (GARDESH_KEYRING=1), or a prompt."""
+    if os.environ.get("GARDESH_KEYRING"):
+        return KeyringPassphrases()
+    text = os.environ.get("GARDESH_PASSPHRASE")
+    if text is None:
+        text = typer.prompt(
+            output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"), hide_input=True, confirmation_prompt=fresh, err=True
+        )
+    return OnePassphrase(text)
+
+
+def keys(*, fresh: bool = False) -> KeyStore:
+    return KeyStore(home() / "keys", passphrases(fresh=fresh))
+
+
+def blobs() -> Blobs:
+    return Blobs(home() / "blobs")
+
+
+CLOCK_KEY, LOG_KEY = "node-clock", "node-log"
+
+
+def open_node() -> Node:
+    """The node, with its keys: for whatever writes. Raises `not-a-node`, `key-passphrase-wrong`."""
+    store = open_store()
+    held = keys()
+    origin = (store.setting("origin") or b"").decode()
+    signers = held.load_log(LOG_KEY).signers(origin)
+    return Node.open(store, signers=signers, clock=(CLOCK_KEY, held.load(CLOCK_KEY)))

@@ -22,7 +22,7 @@ class Reading:
 
     currency: str = ""
     assumed_currency: int = 0
-    attachments: dict[str, bytes] = field(default_factory=dict)
+    attachments: list[tuple[Leaf, str, bytes]] = field(default_factory=list)
     taken: list[Leaf] = field(default_factory=list)
 
     def take(self, *leaves: Leaf) -> None:
@@ -130,9 +130,9 @@ class Measured:
         leaf.flaw = check_digits.decimal(value)
         named = node.attributes.get(self.attribute)
         code = named.text if named is not None else ""
-        if not code and self.shared == "money":
+        assumed = not code and self.shared == "money"
+        if assumed:
             code = reading.currency
-            reading.assumed_currency += 1
         flaw = self.check(code)
         if named is not None and code:
             named.flaw = flaw
@@ -141,6 +141,7 @@ class Measured:
         if leaf.flaw is not None or flaw is not None:
             return None
         reading.take(leaf, *([named] if named is not None else []))
+        reading.assumed_currency += assumed
         return {self.number: value, self.code: code}
 
     def schema(self, language: str | None) -> dict[str, Any]:
@@ -203,7 +204,10 @@ class Group:
                 continue
             title: Any = {"fa": made.fa, "en": made.en}
             title = {"title": title if language is None else title[language]}
-            properties[made.name] = {**({"type": "array", "minItems": 1, "items": shape} if made.many else shape), **title}
+            properties[made.name] = {
+                **({"type": "array", "minItems": 1, "items": shape} if made.many else shape),
+                **title,
+            }
         out: dict[str, Any] = {"type": "object", "additionalProperties": False}
         if required:
             out["required"] = required
@@ -219,7 +223,9 @@ class Group:
             elif isinstance(inner, Group):
                 held = value[made.name]
                 for place, item in enumerate(held) if made.many else (("", held),):
-                    yield from inner.missing(item, f"{pointer}/{made.name}" + (f"/{place}" if made.many else ""))
+                    yield from inner.missing(
+                        item, f"{pointer}/{made.name}" + (f"/{place}" if made.many else "")
+                    )
 
 
 def _field(made: Field, node: Node, reading: Reading) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from xml.etree.ElementTree import ParseError  # noqa: S405 - only the error class; parsing is defusedxml's
+from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
@@ -128,8 +128,8 @@ class _Builder:
         else:
             node.leaf.text = text
 
-    def close(self) -> Node | None:
-        return self.root
+    def close(self) -> None:
+        pass
 
 
 def parse(data: bytes, prefixes: Mapping[str, str], limits: Limits | None = None) -> Node:
@@ -144,14 +144,14 @@ def parse(data: bytes, prefixes: Mapping[str, str], limits: Limits | None = None
     parser = DefusedXMLParser(target=builder, forbid_dtd=True)
     try:
         parser.feed(data)
-        root: Node | None = parser.close()
+        parser.close()
     except DefusedXmlException:
         raise Problem(FORBIDDEN) from None
     except (ParseError, ValueError, LookupError) as error:
         raise Problem(NOT_XML, reason=str(error)) from None
-    if root is None:
+    if builder.root is None:
         raise Problem(NOT_XML, reason="no element found")
-    return root
+    return builder.root
 
 
 def leftovers(root: Node) -> Iterator[Leftover]:

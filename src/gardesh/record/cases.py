@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,9 +12,11 @@ import msgspec
 from gardesh.model import canonical, demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import parse
+from gardesh.model.fold import Change
+from gardesh.model.judgement import Verdict, opening_effects
 from gardesh.model.library import Library
 from gardesh.model.problem import Problem, define
-from gardesh.model.procedure import Step
+from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import ISSUED, Head, Link
 from gardesh.record import schema
 from gardesh.record.registers import Registers
@@ -29,6 +32,23 @@ KEPT = 4_000
 Target = tuple[str, str, str]
 _encode_numbers = msgspec.json.Encoder(decimal_format="number").encode
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+
+
+class Then:
+    """The registers as they stood at a position of the log: a case that is folded again is judged by these."""
+
+    def __init__(self, registers: Registers) -> None:
+        self.registers = registers
+        self.position = 0
+
+    def value(self, register: str, key: str, position: int, at: int) -> Any:
+        return self.registers.value(register, key, position, at)
+
+    def balance(self, register: str, key: str, position: int) -> Decimal:
+        return self.registers.balance(register, key, position)
+
+    def holds(self, org: str, role: str, at: int) -> bool:
+        return self.registers.held(org, role, self.position, at)
 
 
 class Cases:
@@ -66,11 +86,14 @@ class Cases:
             del self.live[oldest]
             self.links.pop(oldest, None)
 
-    def drop(self, case_id: str) -> None:
-        """Forget what memory holds of a case: it is folded again when next asked for."""
-        self.live.pop(case_id, None)
-        self.links.pop(case_id, None)
-        self.unsaved.pop(case_id, None)
+    def drop(self, case: Case) -> None:
+        """Forget a fold that went wrong. What was accepted of the case in this transaction is folded again."""
+        self.live.pop(case.id, None)
+        if self.unsaved.pop(case.id, None) is not None:
+            self.before_load()
+            again = self._fold(case.id, case.procedure, case.opener, case.opened_at)
+            self.keep(again)
+            self.unsaved[case.id] = again
 
     # -- folding again ------------------------------------------------------------------------------------
 
@@ -79,7 +102,11 @@ class Cases:
         if row is None:
             raise Problem(NO_SUCH_CASE, "/circulation/case", case=case_id)
         label, name, opener, opened_at = row
-        case = Case(case_id, self.library.procedure(label, name), self.registers, opener, opened_at)
+        return self._fold(case_id, self.library.procedure(label, name), opener, opened_at)
+
+    def _fold(self, case_id: str, procedure: Procedure, opener: str, opened_at: int) -> Case:
+        then = Then(self.registers)
+        case = Case(case_id, procedure, then, opener, opened_at)
         events: list[tuple[int, int, int, Any]] = []
         for position, at, signed, data in self.store.rows(
             "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d"
@@ -92,7 +119,14 @@ class Cases:
         ):
             events.append((position, 1 + id_, at, (step, key, bytes(head) if head is not None else None)))
         for position, _, at, what in sorted(events, key=lambda e: (e[0], e[1])):
+            then.position = position
             self._replay(case, position, at, what)
+        case.world = self.registers
+        due = self.waking.get(case_id)
+        while (instant := demand.next_instant(case)) is not None and case.at < instant and (
+            due is None or instant < due
+        ):
+            fold.advance(case, instant)
         return case
 
     def _replay(self, case: Case, position: int, at: int, what: Any) -> None:
@@ -101,12 +135,29 @@ class Cases:
             let_pass(case, at)
             verdict, _ = fold.accept(case, paper, at, position)
             if verdict is not None:
+                if verdict.step.spec.opens is not None and paper.act in ("issue", "correct"):
+                    self.opening(case, verdict, position, at)
                 verdict.head.about = self.about(case, verdict.step, verdict.head, position, at)
             return
         step, key, raw = what
         let_pass(case, at)
         head = decode_head(raw) if raw is not None else None
         fold.mirror(case, case.procedure.by_name[step], key, head, at)
+
+    def opening(self, case: Case, verdict: Verdict, position: int, at: int) -> tuple[Case, list[Change]]:
+        """The case of another procedure that the document opens. The rules of that procedure's opening step hold for
+        it too, and what that step enters is entered, and taken back, with the document. Raises Problem."""
+        head, pack = verdict.head, case.procedure.pack
+        assert verdict.step.spec.opens is not None
+        owner, _, name = self.library.qualify(pack, verdict.step.spec.opens).partition("/")
+        procedure = self.library.procedure(self.library.pack_named(pack, owner).label, name)
+        opened = Case(head.digest.hex(), procedure, case.world, head.issuer, at)
+        fold.finish(opened, at)
+        entered = opening_effects(opened, head, verdict.old, position, at)
+        if entered:
+            head.effects += entered
+            head.counting = True
+        return opened, [(e, 1) for e in entered]
 
     def about(self, case: Case, step: Step, head: Head, position: int, at: int) -> str | None:
         """Whom or what the document is about, as its type says."""
@@ -122,6 +173,7 @@ class Cases:
         """Who mirrors slots of this case: (step, key, target)."""
         found = self.links.get(case_id)
         if found is None:
+            self._write_links()
             rows = self.store.rows(
                 "SELECT source_step, source_key, target_case, target_step, target_key FROM links WHERE source_case = ?"
                 " ORDER BY source_step, source_key, target_case, target_step, target_key",
@@ -186,6 +238,10 @@ class Cases:
         self.pending_mirrors.append((self.next_mirror, target[0], position, at, target[1], target[2], raw))
         self.next_mirror += 1
 
+    def _write_links(self) -> None:
+        links, self.pending_links = self.pending_links, []
+        self.store.add(schema.links, links, replace=True)
+
     # -- views --------------------------------------------------------------------------------------------
 
     def changed(self, case: Case) -> int | None:
@@ -200,8 +256,7 @@ class Cases:
 
     def flush(self) -> None:
         """Write links, mirrors and the views of changed cases to the open transaction."""
-        links, self.pending_links = self.pending_links, []
-        self.store.add(schema.links, links, replace=True)
+        self._write_links()
         mirrors, self.pending_mirrors = self.pending_mirrors, []
         self.store.add(schema.mirrors, mirrors)
         unsaved, self.unsaved = self.unsaved, {}

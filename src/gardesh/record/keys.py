@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import keyring
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
@@ -31,12 +29,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
-from keyring.errors import KeyringError
 
 from gardesh.model.canonical import base64url_encode
 from gardesh.model.jose import EDDSA, ES256, PrivateKey, PublicKey, thumbprint
 from gardesh.model.problem import Problem, define
 from gardesh.model.signer import Signer
+from gardesh.record.passphrase import Passphrases
 from gardesh.record.pkcs8 import DEFAULT_COST, Cost, encrypt, secret_of
 
 KEY_NAME = define(
@@ -88,8 +86,8 @@ KEY_NOT_OF_LOG = define(
 PASSPHRASE_WRONG = define(
     "key-passphrase-wrong",
     401,
-    en="The passphrase of the key {name} is wrong.",
-    fa="گذرواژهٔ کلید {name} درست نیست.",
+    en="The passphrase of the key {name} is wrong, or its file is damaged.",
+    fa="گذرواژهٔ کلید {name} درست نیست یا پروندهٔ آن آسیب دیده است.",
 )
 PASSPHRASE_SHORT = define(
     "key-passphrase-short",
@@ -97,13 +95,6 @@ PASSPHRASE_SHORT = define(
     en="A passphrase has at least {least} characters.",
     fa="گذرواژه دست‌کم {least} نویسه دارد.",
 )
-KEYRING_FAILED = define(
-    "keyring-unavailable",
-    500,
-    en="The keyring of this machine cannot be used: {reason}",
-    fa="دسته‌کلید (keyring) این دستگاه در دسترس نیست: {reason}",
-)
-
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _BLOCK = re.compile(
     rb"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n"
@@ -113,55 +104,6 @@ _SUFFIX = ".pem"
 LEAST_PASSPHRASE = 8
 AnyPrivate = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | MLDSA44PrivateKey
 AnyPublic = ec.EllipticCurvePublicKey | Ed25519PublicKey | MLDSA44PublicKey
-
-
-class Passphrases(Protocol):
-    """Where the passphrase of a key comes from."""
-
-    def new(self, name: str) -> str:
-        """The passphrase that a key shall be stored under."""
-        ...
-
-    def of(self, name: str) -> str:
-        """The passphrase that a key was stored under, as far as is known."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OnePassphrase:
-    """The same passphrase for every key: what a person types, or what a node is started with."""
-
-    text: str
-
-    def new(self, name: str) -> str:
-        return self.text
-
-    def of(self, name: str) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
-class KeyringPassphrases:
-    """A random passphrase for each key, held by the keyring of the operating system."""
-
-    service: str = "gardesh"
-
-    def new(self, name: str) -> str:
-        """A passphrase that the keyring holds already is used again: another file may need it. Raises
-        `keyring-unavailable`."""
-        text = self.of(name) or secrets.token_urlsafe(32)
-        try:
-            keyring.set_password(self.service, name, text)
-        except KeyringError as error:
-            raise Problem(KEYRING_FAILED, reason=str(error)) from None
-        return text
-
-    def of(self, name: str) -> str:
-        """Raises `keyring-unavailable`. Of a key that the keyring does not know, the empty passphrase."""
-        try:
-            return keyring.get_password(self.service, name) or ""
-        except KeyringError as error:
-            raise Problem(KEYRING_FAILED, reason=str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,11 +276,13 @@ class KeyStore:
     def _load(self, name: str) -> list[AnyPrivate]:
         pairs = self._pairs(name)
         passphrase = secret_of(self.passphrases.of(name))
+        if not passphrase:
+            raise Problem(PASSPHRASE_WRONG, name=name)
         keys: list[AnyPrivate] = []
         for public, block in pairs:
             try:
                 key = load_pem_private_key(block, passphrase)
-            except (ValueError, UnsupportedAlgorithm):
+            except (ValueError, UnsupportedAlgorithm, InternalError):
                 raise Problem(PASSPHRASE_WRONG, name=name) from None
             if not isinstance(key, AnyPrivate) or key.public_key() != public:
                 raise Problem(KEY_FILE_BROKEN, name=name)

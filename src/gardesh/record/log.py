@@ -16,12 +16,12 @@ from gardesh.model.entry import encode, entry_hash
 from gardesh.model.merkle import leaf_hash
 from gardesh.model.receipt import Receipt
 from gardesh.model.signer import Signer
-from gardesh.model.tile import WIDTH, inclusion_proof, root
+from gardesh.model.tile import WIDTH, TileReader
 from gardesh.model.treehead import TreeHead
 from gardesh.record import schema
 from gardesh.record.store import Store
 
-__all__ = ["Log", "encode"]
+__all__ = ["Log", "encode", "stored_tiles"]
 
 
 class Log:
@@ -90,6 +90,11 @@ class Log:
         self._pen.shutdown()
 
 
+def stored_tiles(store: Store) -> TileReader:
+    """All tiles of the stored log, full and partial."""
+    return _StoredTiles(store)
+
+
 class _StoredTiles:
     """A tile reader over the documents (level 0) and the full tiles stored."""
 
@@ -113,9 +118,3 @@ class _StoredTiles:
         edge = TileEdge()
         edge.append(data[i : i + 32] for i in range(0, len(data), 32))
         return edge.root()
-
-
-def proofs(size: int, positions: Sequence[int], store: Store) -> tuple[bytes, list[list[bytes]]]:
-    """The root at `size` and inclusion proofs, from the stored record alone."""
-    tiles = _StoredTiles(store)
-    return root(size, tiles), [inclusion_proof(p, size, tiles) for p in positions]

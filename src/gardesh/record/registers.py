@@ -67,7 +67,11 @@ class Registers:
         return ZERO
 
     def holds(self, org: str, role: str, at: int) -> bool:
-        value = self.value("core/accreditations", f"{org}/{role}", NOWHERE, at)
+        return self.held(org, role, NOWHERE, at)
+
+    def held(self, org: str, role: str, position: int, at: int) -> bool:
+        """Whether the organisation was accredited for the role when the log held `position` documents."""
+        value = self.value("core/accreditations", f"{org}/{role}", position, at)
         return isinstance(value, dict) and value.get("state") == "in-force"
 
     def roles(self, org: str, at: int) -> frozenset[str]:

@@ -180,7 +180,7 @@ class Sequencer:
         opened: Case | None = None
         try:
             if verdict.step.spec.opens is not None and paper.act in ("issue", "correct"):
-                opened, more = self._opening(case, verdict.step, head, verdict.old, now)
+                opened, more = self.cases.opening(case, verdict, position, now)
                 changes = changes + more
             self.registers.check(changes)
         except Problem:
@@ -353,21 +353,6 @@ class Sequencer:
     def _follow(self, source: tuple[str, str, str], target: Target) -> None:
         self.cases.unlink(target)
         self.cases.link(source, target)
-
-    def _opening(
-        self, case: Case, step: Step, head: Head, old: Head | None, at: int
-    ) -> tuple[Case, list[Change]]:
-        """The case of another procedure that the document opens. The rules of that procedure's opening step hold for
-        it too, and what that step enters is entered with it. Raises Problem."""
-        assert step.spec.opens is not None
-        pack = case.procedure.pack
-        owner, _, name = self.library.qualify(pack, step.spec.opens).partition("/")
-        procedure = self.library.procedure(self.library.pack_named(pack, owner).label, name)
-        opened = Case(head.digest.hex(), procedure, self.registers, head.issuer, at)
-        fold.finish(opened, at)
-        changes: list[Change] = [(e, 1) for e in opening_effects(opened, head, old, self.position, at)]
-        head.effects += tuple(e for e, _ in changes)
-        return opened, changes
 
     def _open_linked(self, case: Case, step: Step, key: str, opened: Case) -> None:
         """The opened case's opening slot follows this slot; a step `from` that procedure follows its end."""

@@ -1,0 +1,213 @@
+"""Checking without trust: audit, rebuild, the log's checkpoints and proofs, offline verification."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gardesh.cli import output
+from gardesh.cli.home import CLOCK_KEY, open_node, open_store
+from gardesh.cli.home import now as clock
+from gardesh.model.checkpoint import Policy
+from gardesh.model.entry import encode_bundle
+from gardesh.model.merkle import verify_consistency
+from gardesh.model.problem import Problem, define
+from gardesh.model.receipt import Receipt
+from gardesh.model.signer import Verifier
+from gardesh.model.tile import WIDTH, consistency_proof, entries_path, partial_tiles, root, tile_path
+from gardesh.record import folder
+from gardesh.record.log import encode, stored_tiles
+from gardesh.record.store import Store
+from gardesh.study.audit import Auditor, copy_views, views_differ
+
+log_app = typer.Typer(no_args_is_help=True, help="Checkpoints, proofs and tiles of the log.")
+VIEWS_DIFFER = define(
+    "views-differ",
+    409,
+    en="These views are not what the documents make: {tables}.",
+    fa="این نماها آن نیست که از اسناد به دست می‌آید: {tables}.",
+    hint_en="`gardesh rebuild` derives them again.",
+    hint_fa="«gardesh rebuild» آن‌ها را از نو می‌سازد.",
+)
+BEYOND_THE_LOG = define(
+    "beyond-the-log",
+    404,
+    en="The log has {size} entries; {asked} is beyond it.",
+    fa="دفتر {size} درایه دارد؛ {asked} فراتر از آن است.",
+)
+
+
+def audit() -> None:
+    """Derive every decision again from the documents alone, and compare the root with the signed checkpoint."""
+    store = open_store()
+    (total,) = store.one("SELECT count(*) FROM documents")
+    auditor = Auditor(store, folder.stored(store), CLOCK_KEY)
+    with bar() as progress:
+        task = progress.add_task(output.t("audit", "حسابرسی"), total=total)
+        found = auditor.run(lambda n: progress.update(task, completed=n))
+        progress.update(task, completed=total)
+    differ = views_differ(store, auditor.scratch) if found.whole else []
+    if differ:
+        found.problems.append(Problem(VIEWS_DIFFER, tables=", ".join(differ)))
+    if output.as_json():
+        output.emit(
+            {
+                "documents": found.documents, "by_clock": found.by_clock, "cases": found.cases, "root": found.root,
+                "whole": found.whole, "problems": [p.as_dict() for p in found.problems],
+            }  # fmt: skip
+        )
+    else:
+        output.say(
+            "{d} documents ({c} by the clock), {n} cases; root {r}",
+            "{d} سند ({c} از ساعت گره)، {n} پرونده؛ ریشه {r}",
+            d=found.documents,
+            c=found.by_clock,
+            n=found.cases,
+            r=found.root[:16],
+        )
+        for problem in found.problems:
+            output.show_problem(problem)
+        if found.whole:
+            output.say("Every decision follows from the documents. ✓", "هر تصمیم از اسناد به دست می‌آید. ✓")
+    if not found.whole:
+        raise typer.Exit(1)
+
+
+def bar() -> Progress:
+    """A progress bar on standard error, shown only to people who watch."""
+    quiet = output.as_json() or not output.errors.is_terminal
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
+    return Progress(*columns, console=output.errors, disable=quiet, transient=True)
+
+
+def rebuild() -> None:
+    """Derive all views again from the documents, and put them in place; they come out the same, byte for byte."""
+    store = open_store()
+    (total,) = store.one("SELECT count(*) FROM documents")
+    auditor = Auditor(store, folder.stored(store), CLOCK_KEY)
+    with bar() as progress:
+        task = progress.add_task(output.t("rebuild", "بازسازی"), total=total)
+        found = auditor.run(lambda n: progress.update(task, completed=n))
+    if not found.whole:
+        raise found.problems[0]
+    differ = views_differ(store, auditor.scratch)
+    if differ:
+        with store.writing():
+            copy_views(auditor.scratch, store)
+    if output.as_json():
+        output.emit({"documents": found.documents, "differed": differ})
+    elif differ:
+        output.say("Mended: {t}", "بازسازی شد: {t}", t=", ".join(differ))
+    else:
+        output.say("{d} documents; every view was right already.", "{d} سند؛ همه‌ی نماها درست بود.", d=found.documents)
+
+
+@log_app.command()
+def checkpoint() -> None:
+    """Print the newest checkpoint: a C2SP signed note."""
+    node = open_node()
+    typer.echo(node.log.checkpoint(clock()).decode(), nl=False)
+    node.close()
+
+
+@log_app.command()
+def prove(
+    position: Annotated[int, typer.Argument(help="The position of a document.", min=0)],
+    out: Annotated[Path | None, typer.Option("--out")] = None,
+) -> None:
+    """Print the receipt of a document: a C2SP tlog-proof under the newest checkpoint."""
+    node = open_node()
+    row = node.store.one("SELECT recorded_at FROM documents WHERE position = ?", position)
+    if row is None:
+        raise Problem(BEYOND_THE_LOG, size=node.log.size, asked=position)
+    receipt: Receipt = node.log.receipts([(position, row[0])], node.log.checkpoint(clock()))[0]
+    if out is None:
+        typer.echo(receipt.encode().decode(), nl=False)
+    else:
+        out.write_bytes(receipt.encode())
+    node.close()
+
+
+@log_app.command()
+def consistency(
+    old: Annotated[int, typer.Argument(help="The size of an earlier tree.", min=1)],
+    new: Annotated[int | None, typer.Argument(help="The size of a later one; default: the newest.")] = None,
+) -> None:
+    """Prove that a later tree extends an earlier one."""
+    store = open_store()
+    (size,) = store.one("SELECT count(*) FROM documents")
+    later = new if new is not None else size
+    if not old <= later <= size:
+        raise Problem(BEYOND_THE_LOG, size=size, asked=max(old, later))
+    tiles = stored_tiles(store)
+    proof = consistency_proof(old, later, tiles)
+    roots = root(old, tiles), root(later, tiles)
+    verify_consistency(old, roots[0], later, roots[1], proof)
+    told = {
+        "old": old, "old_root": base64.b64encode(roots[0]).decode(), "new": later,
+        "new_root": base64.b64encode(roots[1]).decode(), "proof": [base64.b64encode(h).decode() for h in proof],
+    }  # fmt: skip
+    if output.as_json():
+        output.emit(told)
+        return
+    for name, value in told.items():
+        output.console.print(f"{name:>9}  {value if not isinstance(value, list) else chr(10).join(value)}", markup=False)
+
+
+@log_app.command()
+def publish(
+    to: Annotated[Path, typer.Argument(help="A folder; any web server can serve it.", file_okay=False)],
+) -> None:
+    """Write the log as static files: C2SP tlog-tiles, entry bundles and the checkpoint."""
+    node = open_node()
+    size, tiles = node.log.size, stored_tiles(node.store)
+    written = 0
+
+    def put(path: str, data: bytes) -> None:
+        nonlocal written
+        place = to / path
+        if not place.exists() or place.read_bytes() != data:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+            written += 1
+
+    level, below = 0, size
+    while below:
+        for index in range(below // WIDTH):
+            put(tile_path(level, index), tiles.read(level, index, WIDTH))
+        level, below = level + 1, below // WIDTH
+    for tile_level, index, width in partial_tiles(size):
+        put(tile_path(tile_level, index, width), tiles.read(tile_level, index, width))
+    for index in range(-(-size // WIDTH)):
+        rows = node.store.rows(
+            "SELECT digest, recorded_at FROM documents WHERE position >= ? AND position < ? ORDER BY position",
+            index * WIDTH,
+            (index + 1) * WIDTH,
+        )
+        path = entries_path(index, None if len(rows) == WIDTH else len(rows))
+        put(path, encode_bundle(encode(bytes(d), at) for d, at in rows))
+    put("checkpoint", node.log.checkpoint(clock()))
+    output.say("{n} files written for {s} entries", "{n} پرونده برای {s} درایه نوشته شد", n=written, s=size)
+    if output.as_json():
+        output.emit({"written": written, "size": size})
+    node.close()
+
+
+def trust(keys: list[str], witnesses: list[str], quorum: int) -> Policy | None:
+    """A policy from verifier keys given as options; None when none was given."""
+    if not keys:
+        return None
+    log = tuple(Verifier.parse(k) for k in keys)
+    return Policy(log[0].name, log, tuple(Verifier.parse(w) for w in witnesses), quorum)
+
+
+def log_policy(store: Store) -> Policy:
+    """The policy of this node's own log."""
+    names = msgspec.json.decode(store.setting("log_keys") or b"[]", type=list[str])
+    log = tuple(Verifier.parse(k) for k in names)
+    return Policy((store.setting("origin") or b"").decode(), log)
