@@ -57,7 +57,7 @@ def install() -> None:
             subprocess.run(command, cwd=NODE, check=True, timeout=300, capture_output=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def library() -> Iterator[Library]:
     """Asks the Node program to do something; what it refuses is a RuntimeError."""
     install()
