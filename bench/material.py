@@ -53,14 +53,17 @@ def imports(count: int) -> Material:
         player.cases.pop("main")
         for played in player.run():
             if played.code is not None:
-                raise SystemExit(f"the material cannot be made: case {i}, act {played.number}: {played.code} {played.problem}")
+                raise SystemExit(
+                    f"the material cannot be made: case {i}, act {played.number}: {played.code} {played.problem}"
+                )
         ends.append(player.node.sequencer.size)
     rows = [(p, paper) for p, _, paper in stored_documents(player.node.store)]
     by_case: dict[int, str] = {
         p: c for p, c in player.node.store.rows("SELECT position, case_id FROM documents")
     }
     clock = {
-        p for (p,) in player.node.store.rows(
+        p
+        for (p,) in player.node.store.rows(
             "SELECT position FROM documents WHERE act IN ('" + "','".join(sorted(CLOCK_ACTS)) + "')"
         )
     }
@@ -90,7 +93,12 @@ def node(store: Store, material: Material) -> Node:
         for made in material.packs:
             folder.keep(store, made)
         store.set("origin", origin.encode())
-    made_node = Node(store, folder.stored(store), Log(store, origin, new_log_signers(origin)), Clock("clock", new_clock_key()))
+    made_node = Node(
+        store,
+        folder.stored(store),
+        Log(store, origin, new_log_signers(origin)),
+        Clock("clock", new_clock_key()),
+    )
     for paper in material.setup:
         made_node.intake.submit(paper, material.at)
     return made_node

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gardesh.model.document import Envelope, parse, verify
-from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.jose import PublicKey
 from gardesh.model.judgement import NOT_ALLOWED
+from gardesh.model.judgement import NOT_ALLOWED
 from gardesh.model.problem import Problem, define
+from gardesh.model.procedure import ACTS
 from gardesh.model.receipt import Receipt
 from gardesh.record.registers import NOWHERE
-from gardesh.record.sequence import Place, Sequencer
+from gardesh.record.sequence import Place, Sequencer, Spoiled
 
 KEY_UNKNOWN = define(
     "key-unknown",
@@ -39,6 +40,12 @@ ISSUER_MISMATCH = define(
     401,
     en="The key {kid} belongs to {org}, not to {issuer}.",
     fa="کلید {kid} از آنِ {org} است، نه {issuer}.",
+)
+INCOMPLETE = define(
+    "document-incomplete",
+    422,
+    en="{missing} of the document's disclosures are withheld, or are decoys. A document is submitted whole.",
+    fa="{missing} افشای سند ارائه نشده یا ساختگی است. سند باید کامل فرستاده شود.",
 )
 
 
@@ -137,6 +144,17 @@ class Intake:
     # -- in log order -------------------------------------------------------------------------------------
 
     def _sequence(self, checked: Sequence[Checked | Problem], now: int) -> list[Answer]:
+        """One transaction; when one of the documents spoils it, each by itself."""
+        try:
+            return self._together(checked, now)
+        except Spoiled as spoiled:
+            if not checked:
+                raise spoiled.problem from None
+            if len(checked) == 1:
+                return [spoiled.problem]
+        return [self._sequence([item], now)[0] for item in checked]
+
+    def _together(self, checked: Sequence[Checked | Problem], now: int) -> list[Answer]:
         places: list[Place | Problem] = []
         sequencer = self.sequencer
         with sequencer.batch(now) as batch:
@@ -148,35 +166,41 @@ class Intake:
         found = [(p.position, p.recorded_at) for p in places if not isinstance(p, Problem)]
         receipts = iter(sequencer.receipts(found))
         return [
-            p if isinstance(p, Problem) else Accepted(p.digest, p.position, p.recorded_at, p.case, next(receipts))
+            p
+            if isinstance(p, Problem)
+            else Accepted(p.digest, p.position, p.recorded_at, p.case, next(receipts))
             for p in places
         ]
 
     def _one(self, item: Checked, now: int) -> Place:
         envelope = item.envelope
         known = self.sequencer.known(envelope)
+        if known is not None and known.digest == envelope.digest:
+            return known
+        self._signer(item, now, late=known is not None)
         if known is not None:
             return known
-        if envelope.act in CLOCK_ACTS:
+        if not envelope.complete:
+            raise Problem(INCOMPLETE, "/credentialSubject", missing=envelope.missing)
+        if envelope.act not in ACTS:
+            slot = envelope.step if envelope.key is None else f"{envelope.step}:{envelope.key}"
             raise Problem(
-                demand_not_allowed,
-                "/circulation/act",
-                issuer=envelope.issuer,
-                act=envelope.act,
-                slot=envelope.step,
+                NOT_ALLOWED, "/circulation/act", issuer=envelope.issuer, act=envelope.act, slot=slot
             )
-        self._signer(item, now)
         return self.sequencer.accept(envelope, now)
 
-    def _signer(self, item: Checked, now: int) -> None:
-        """The signature, judged by the key in force at this position of the log."""
+    def _signer(self, item: Checked, now: int, *, late: bool) -> None:
+        """The signature, judged by the key in force at this position of the log.
+
+        `late`: the same statement was accepted before, and its key may have been retired since.
+        """
         envelope = item.envelope
         value = self.key(envelope, now)
         if value["org"] != envelope.issuer:
             raise Problem(
                 ISSUER_MISMATCH, "/issuer", kid=envelope.kid, org=value["org"], issuer=envelope.issuer
             )
-        if value.get("state") != "in-force":
+        if value.get("state") != "in-force" and not late:
             raise Problem(KEY_NOT_IN_FORCE, "", kid=envelope.kid, org=value["org"])
         if item.verified_by is None:
             key = PublicKey.from_jwk(value["jwk"])

@@ -8,17 +8,21 @@ from typing import Any
 import msgspec
 
 from gardesh.intake import Intake
-from gardesh.model.document import compose, sign
+from gardesh.model import reading
+from gardesh.model.document import Envelope, compose, parse, sign
 from gardesh.model.jose import SigningKey
 from gardesh.model.library import Library
 from gardesh.model.pack import Pack
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem, define, pointer
 from gardesh.model.signer import Signer
+from gardesh.model.slot import Head
 from gardesh.record import folder
 from gardesh.record.clock import Clock, salt
 from gardesh.record.log import Log
+from gardesh.record.registers import NOWHERE
 from gardesh.record.sequence import Sequencer
 from gardesh.record.store import Store
+from gardesh.record.views import Views
 
 ALREADY_A_NODE = define(
     "already-a-node",
@@ -31,6 +35,12 @@ NOT_A_NODE = define(
     404,
     en="There is no node in {url}; `gardesh init` makes one.",
     fa="در {url} گرهی نیست؛ «gardesh init» یکی می‌سازد.",
+)
+NOT_READABLE = define(
+    "not-readable",
+    403,
+    en="No step of the case gives {org} a right to read the document {document}.",
+    fa="هیچ گامی از پرونده به {org} حق خواندن سند {document} را نمی‌دهد.",
 )
 
 
@@ -108,6 +118,58 @@ class Node:
         with self.store.writing():
             folder.keep(self.store, made)
         self.library.add(made)
+
+    def read(self, org: str, name: str, purpose: str, now: int) -> tuple[Envelope, reading.Right]:
+        """A document (by position or digest) as far as `org` may read it; the read itself is recorded.
+
+        What comes back holds only the disclosures that the right covers, still under the issuer's signature. Durable
+        when it returns. Raises `no-such-document`, and `not-readable` where the graph gives no right.
+        """
+        position, at, case_id, data = Views(self.store, self.library).document(name)
+        paper = parse(data)
+        case = self.sequencer.cases.get(case_id)
+        step = case.procedure.by_name[paper.step]
+        slots = case.steps[step.index].slots
+        found = [
+            h for s in slots.values() for h in (*s.past, s.head) if h is not None and h.digest == paper.digest
+        ]
+        head = (
+            found[0]
+            if found
+            else Head(paper.digest, paper.issuer, at, position, paper.key or "", paper.subject)
+        )
+        known_as = self.known_as(org, now)
+        roles = self.sequencer.registers.roles(org, now)
+        right = reading.right(case, org, roles, paper.step, head.key, head, known_as)
+        if right == reading.NONE:
+            raise Problem(NOT_READABLE, org=org, document=paper.digest.hex())
+        fields = "*" if isinstance(right, str) else ",".join(right)
+        with self.store.writing():
+            self.store.run(
+                "INSERT INTO reads (at, reader, position, fields, purpose) VALUES (?, ?, ?, ?, ?)",
+                now,
+                org,
+                position,
+                fields,
+                purpose,
+            )
+        if isinstance(right, str):
+            return paper, right
+        return parse(paper.show(pointer(field) for field in right)), right
+
+    def readers(self, name: str) -> list[dict[str, Any]]:
+        """Who read a document, when, which fields and for what: for those it is about."""
+        position, _, _, _ = Views(self.store, self.library).document(name)
+        rows = self.store.rows(
+            "SELECT at, reader, fields, purpose FROM reads WHERE position = ? ORDER BY id", position
+        )
+        return [dict(zip(("at", "reader", "fields", "purpose"), r, strict=True)) for r in rows]
+
+    def known_as(self, org: str, now: int) -> frozenset[str]:
+        """Other names under which documents may be about an organisation: its legal id."""
+        value = self.sequencer.registers.value("core/organisations", org, NOWHERE, now)
+        legal = value.get("legal_id") if isinstance(value, dict) else None
+        return frozenset([legal]) if isinstance(legal, str) else frozenset()
 
     def close(self) -> None:
         self.log.close()

@@ -382,7 +382,8 @@ class Look:
                 if slot is None or slot.head is None:
                     self.fail(f"{org} reads {name}", expected, "there is no document")
                     continue
-                found = reading.right(self.case, org, roles, step.name, key, slot.head)
+                known_as = self.player.node.known_as(org, self.player.now)
+                found = reading.right(self.case, org, roles, step.name, key, slot.head, known_as)
                 if (sorted(expected) if isinstance(expected, list) else expected) != (
                     list(found) if isinstance(found, tuple) else found
                 ):

@@ -94,7 +94,9 @@ def page(worked: WorkedCase, acts: list[dict[str, Any]], lang: str, titles: dict
         if name is not None:
             names[org] = name.fa if lang == "fa" else name.en
     rows = [_act(a, lang, names) for a in acts]
-    return _environment.get_template("page").render(lang=lang, title=title, about=about, acts=rows, w=WORDS[lang])
+    return _environment.get_template("page").render(
+        lang=lang, title=title, about=about, acts=rows, w=WORDS[lang]
+    )
 
 
 def _act(act: dict[str, Any], lang: str, names: dict[str, str]) -> dict[str, Any]:
@@ -123,7 +125,10 @@ def _act(act: dict[str, Any], lang: str, names: dict[str, str]) -> dict[str, Any
         "accepted": act["accepted"],
         "code": act["code"],
         "message": act["message"][lang] if act["message"] else "",
-        "clock": [f"{WORDS[lang]['silence']}: {_named(c['slot'], names)} → {c['act']} ({_when(c['at'], lang)})" for c in act["by_clock"]],
+        "clock": [
+            f"{WORDS[lang]['silence']}: {_named(c['slot'], names)} → {c['act']} ({_when(c['at'], lang)})"
+            for c in act["by_clock"]
+        ],
         "failures": act["failures"],
         "slots": slots,
     }

@@ -179,11 +179,7 @@ def test_any_bytes_are_refused_with_a_problem(data: bytes) -> None:
 
 
 junk = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(max_size=5)
-    | st.sampled_from(["_sd", "...", DECOY]),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["_sd", "...", DECOY]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["_sd", "...", "_sd_alg", "a", "b"]), inner, max_size=3)

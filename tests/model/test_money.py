@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_what_is_not_money_is_refused_at_the_member_that_is_wrong(value: Any, at
 
 
 def test_currencies_are_never_mixed() -> None:
-    for reckon in (lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a < b, lambda a, b: a >= b):
+    for reckon in (operator.add, operator.sub, operator.lt, operator.ge):
         with pytest.raises(Problem) as caught:
             reckon(money("1 IRR"), money("1 USD"))
         assert caught.value.code == "money-mixed"

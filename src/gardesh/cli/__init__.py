@@ -33,7 +33,9 @@ app.add_typer(pack_commands.app, name="pack")
 def settings(
     json: Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")] = False,
     lang: Annotated[str, typer.Option("--lang", help="fa or en.", envvar="GARDESH_LANG")] = "en",
-    home: Annotated[str, typer.Option("--home", help="The node's folder.", envvar="GARDESH_HOME")] = "gardesh-home",
+    home: Annotated[
+        str, typer.Option("--home", help="The node's folder.", envvar="GARDESH_HOME")
+    ] = "gardesh-home",
 ) -> None:
     """Settings for every command."""
     output.configure(json=json, lang=lang, home=home)

@@ -8,10 +8,10 @@ import typer
 
 from gardesh.cli import output
 from gardesh.cli.home import now as clock
-from gardesh.cli.home import open_views
-from gardesh.model.document import parse
-from gardesh.model.problem import Problem
+from gardesh.cli.home import open_node, open_views
+from gardesh.model.document import Envelope, parse
 from gardesh.model.path import Piece, by_office, critical_path
+from gardesh.model.problem import Problem
 from gardesh.model.slot import DUE
 from gardesh.record.cases import Cases
 from gardesh.record.registers import Registers
@@ -19,7 +19,10 @@ from gardesh.record.views import Views
 
 app = typer.Typer(no_args_is_help=True, help="List, export and verify cases.")
 CaseName = Annotated[
-    str, typer.Argument(help="The case: the beginning of its id, or a business key such as order-number=12345678.")
+    str,
+    typer.Argument(
+        help="The case: the beginning of its id, or a business key such as order-number=12345678."
+    ),
 ]
 At = Annotated[str | None, typer.Option("--at", help="As of this instant (ISO 8601); default: now.")]
 
@@ -49,7 +52,9 @@ def who(wait: dict[str, Any]) -> str:
 
 @app.command("list")
 def list_cases(
-    opener: Annotated[str | None, typer.Option("--opener", help="Only those this organisation opened.")] = None,
+    opener: Annotated[
+        str | None, typer.Option("--opener", help="Only those this organisation opened.")
+    ] = None,
     status: Annotated[str | None, typer.Option("--status", help="open, closed or withdrawn.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
 ) -> None:
@@ -62,7 +67,13 @@ def list_cases(
     if not rows:
         output.say("There are no cases yet.", "هنوز پرونده‌ای نیست.")
         return
-    headings = [("case", "پرونده"), ("procedure", "رویه"), ("opener", "گشاینده"), ("opened", "گشایش"), ("state", "وضعیت")]
+    headings = [
+        ("case", "پرونده"),
+        ("procedure", "رویه"),
+        ("opener", "گشاینده"),
+        ("opened", "گشایش"),
+        ("state", "وضعیت"),
+    ]
     output.table(
         headings,
         [
@@ -113,7 +124,9 @@ def why(case: CaseName, at: At = None) -> None:
         live = Cases(store, library, Registers(store)).get(case_id)
         pieces = critical_path(live)
         if output.as_json():
-            output.emit({**found, "critical_path": [piece_row(p) for p in pieces], "by_office": by_office(pieces)})
+            output.emit(
+                {**found, "critical_path": [piece_row(p) for p in pieces], "by_office": by_office(pieces)}
+            )
             return
         show_path(pieces)
         return
@@ -152,15 +165,39 @@ def show_path(pieces: list[Piece], width: int = 40) -> None:
     for piece in pieces:
         share = (piece.until - piece.since) / total
         bar = "█" * round(share * width) or "▏"
-        rows.append([piece.office, piece.slot, output.span(piece.until - piece.since), output.span(piece.working_ms), bar])
-    headings = [("office", "نهاد"), ("for", "برای"), ("calendar time", "زمان تقویمی"), ("working time", "وقت اداری"), ("", "")]
+        rows.append(
+            [
+                piece.office,
+                piece.slot,
+                output.span(piece.until - piece.since),
+                output.span(piece.working_ms),
+                bar,
+            ]
+        )
+    headings = [
+        ("office", "نهاد"),
+        ("for", "برای"),
+        ("calendar time", "زمان تقویمی"),
+        ("working time", "وقت اداری"),
+        ("", ""),
+    ]
     output.table(headings, rows)
     output.say("In all {t}:", "روی هم {t}:", t=output.span(total))
     offices = sorted(by_office(pieces).items(), key=lambda o: -o[1]["calendar_ms"])
     output.table(
-        [("office", "نهاد"), ("calendar time", "زمان تقویمی"), ("working time", "وقت اداری"), ("share", "سهم")],
         [
-            [o, output.span(r["calendar_ms"]), output.span(r["working_ms"]), output.number(f"{r['calendar_ms'] * 100 // total}%")]
+            ("office", "نهاد"),
+            ("calendar time", "زمان تقویمی"),
+            ("working time", "وقت اداری"),
+            ("share", "سهم"),
+        ],
+        [
+            [
+                o,
+                output.span(r["calendar_ms"]),
+                output.span(r["working_ms"]),
+                output.number(f"{r['calendar_ms'] * 100 // total}%"),
+            ]
             for o, r in offices
         ],
     )
@@ -184,16 +221,37 @@ def worklist(
     headings = [("case", "پرونده"), ("slot", "جایگاه"), ("state", "وضعیت"), ("since", "از"), ("until", "تا")]
     output.table(
         headings,
-        [[r["case"][:12], r["slot"], state(r["state"]), output.when(r["since"]), output.when(r["deadline"])] for r in rows],
+        [
+            [
+                r["case"][:12],
+                r["slot"],
+                state(r["state"]),
+                output.when(r["since"]),
+                output.when(r["deadline"]),
+            ]
+            for r in rows
+        ],
     )
 
 
 def show(
     name: Annotated[str, typer.Argument(help="A case, or a document by its digest or position.")],
-    document: Annotated[bool, typer.Option("--document", "-d", help="The document, where a case has the same name.")] = False,
+    document: Annotated[
+        bool, typer.Option("--document", "-d", help="The document, where a case has the same name.")
+    ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="The document's bytes as they were signed.")] = False,
+    reader: Annotated[
+        str | None,
+        typer.Option(
+            "--as", help="Read it as this organisation: only what its steps need; the read is recorded."
+        ),
+    ] = None,
+    purpose: Annotated[str, typer.Option("--purpose", help="With --as: why it is read.")] = "",
+    readers: Annotated[bool, typer.Option("--readers", help="Who read the document.")] = False,
 ) -> None:
     """Show a case with its documents, or one document."""
+    if readers or reader is not None:
+        return show_read(name, reader, purpose, raw, readers)
     _, _, views = open_views()
     if not document:
         try:
@@ -205,11 +263,34 @@ def show(
     if raw:
         typer.echo(data.decode())
         return None
-    envelope = parse(data)
-    told = {
-        "position": position,
-        "recorded_at": at,
-        "case": case_id,
+    told = {"position": position, "recorded_at": at, "case": case_id, **content(parse(data))}
+    return tell_document(told)
+
+
+def show_read(name: str, reader: str | None, purpose: str, raw: bool, readers: bool) -> None:
+    """Read as an organisation, or see who did."""
+    node = open_node()
+    if reader is not None:
+        paper, right = node.read(reader, name, purpose, clock())
+        if raw:
+            typer.echo(paper.data.decode())
+        else:
+            tell_document({**content(paper), "right": right if isinstance(right, str) else list(right)})
+    if readers:
+        rows = node.readers(name)
+        if output.as_json():
+            output.emit(rows)
+        else:
+            headings = [("at", "زمان"), ("reader", "خواننده"), ("fields", "فیلدها"), ("purpose", "هدف")]
+            output.table(
+                headings, [[output.when(r["at"]), r["reader"], r["fields"], r["purpose"]] for r in rows]
+            )
+    node.close()
+
+
+def content(envelope: Envelope) -> dict[str, Any]:
+    """A document's own fields, with stable names."""
+    return {
         "digest": envelope.digest.hex(),
         "issuer": envelope.issuer,
         "type": envelope.type,
@@ -220,16 +301,18 @@ def show(
         "basis": {slot: digest.hex() for slot, digest in envelope.basis},
         "subject": envelope.subject,
     }
+
+
+def tell_document(told: dict[str, Any]) -> None:
     if output.as_json():
         output.emit(told)
-        return None
+        return
     for field, value in told.items():
         if field in ("subject", "basis"):
             continue
         shown = output.when(value) if field == "recorded_at" else str(value)
         output.console.print(f"{field:>12}  {shown}", markup=False)
     output.console.print_json(data=told["subject"], default=str)
-    return None
 
 
 def show_case(views: Views, case_id: str) -> None:
@@ -238,12 +321,20 @@ def show_case(views: Views, case_id: str) -> None:
         slots = [dict(zip(("step", "key", "state", "head", "at"), s, strict=True)) for s in row.slots]
         output.emit(
             {
-                "case": row.id, "procedure": f"{row.pack} {row.procedure}", "opener": row.opener, "status": row.status,
-                "opened_at": row.opened_at, "closed_at": row.closed_at, "slots": slots, "documents": documents,
+                "case": row.id,
+                "procedure": f"{row.pack} {row.procedure}",
+                "opener": row.opener,
+                "status": row.status,
+                "opened_at": row.opened_at,
+                "closed_at": row.closed_at,
+                "slots": slots,
+                "documents": documents,
             }  # fmt: skip
         )
         return
-    output.console.print(f"[bold]{row.id}[/bold]\n{row.pack} {row.procedure}  {row.opener}  {state(row.status)}")
+    output.console.print(
+        f"[bold]{row.id}[/bold]\n{row.pack} {row.procedure}  {row.opener}  {state(row.status)}"
+    )
     output.table(
         [("step", "گام"), ("key", "کلید"), ("state", "وضعیت"), ("document", "سند"), ("at", "زمان")],
         [

@@ -24,12 +24,19 @@ from gardesh.record.store import Store
 from gardesh.study.audit import Auditor
 
 # World Bank, Doing Business 2015 (data of June 2014), import through a sea port, in days.
-AS_IT_WAS = (("documents", "اسناد", 24), ("customs", "گمرک", 2), ("port", "بندر", 5), ("inland", "حمل داخلی", 6))
+AS_IT_WAS = (
+    ("documents", "اسناد", 24),
+    ("customs", "گمرک", 2),
+    ("port", "بندر", 5),
+    ("inland", "حمل داخلی", 6),
+)
 AS_IT_WAS_SOURCE = "http://open-iran.com/trading-across-borders/"
 
 
 def demo(
-    pause: Annotated[float, typer.Option("--pause", help="Seconds to rest at each chapter when watched.")] = 1.2,
+    pause: Annotated[
+        float, typer.Option("--pause", help="Seconds to rest at each chapter when watched.")
+    ] = 1.2,
 ) -> None:
     """A whole import with its offices: it circulates, waits, is amended, is inspected, leaves; and is checked."""
     begun = time.monotonic()
@@ -72,7 +79,9 @@ class Teller:
     def chapter(self, en: str, fa: str, **values: Any) -> None:
         if not output.as_json():
             output.console.print()
-            output.console.rule(output.t(en, fa, **values), align="right" if output.lang() == "fa" else "left", style="cyan")
+            output.console.rule(
+                output.t(en, fa, **values), align="right" if output.lang() == "fa" else "left", style="cyan"
+            )
             self.rest()
 
     def opening(self, player: Player) -> None:
@@ -87,7 +96,9 @@ class Teller:
 
     def act(self, player: Player, played: Played) -> None:
         if output.as_json():
-            output.emit_line({"act": played.number, "at": played.at, "by": played.act.by, "code": played.code})
+            output.emit_line(
+                {"act": played.number, "at": played.at, "by": played.act.by, "code": played.code}
+            )
             return
         note = played.act.note
         if note is not None:
@@ -96,14 +107,24 @@ class Teller:
         name = f"{what}:{played.act.key}" if played.act.key else what
         for row in played.by_clock:
             output.console.print(
-                f"  {output.when(row['at'])}  ⏱ {output.t('silence', 'سکوت')}: {row['slot']} → {row['act']}", markup=False
+                f"  {output.when(row['at'])}  ⏱ {output.t('silence', 'سکوت')}: {row['slot']} → {row['act']}",
+                markup=False,
             )
         if verb not in ("looks", "waits"):
             mark = "[green]✓[/green]" if played.accepted else f"[yellow]✗ {played.code}[/yellow]"
-            outcome = f" [{OUTCOMES[played.act.outcome]}]" + output.t(*SAID[played.act.outcome]) + "[/]" if played.act.outcome else ""
-            output.console.print(f"  {output.when(played.at)}  {mark} {played.act.by}: {DONE(verb)} {name}{outcome}")
+            outcome = (
+                f" [{OUTCOMES[played.act.outcome]}]" + output.t(*SAID[played.act.outcome]) + "[/]"
+                if played.act.outcome
+                else ""
+            )
+            output.console.print(
+                f"  {output.when(played.at)}  {mark} {played.act.by}: {DONE(verb)} {name}{outcome}"
+            )
         if played.problem is not None:
-            output.console.print("      " + output.t(played.problem.sentence("en"), played.problem.sentence("fa")), markup=False)
+            output.console.print(
+                "      " + output.t(played.problem.sentence("en"), played.problem.sentence("fa")),
+                markup=False,
+            )
         if note is not None:
             self.waits(player, played)
 
@@ -135,10 +156,7 @@ class Teller:
         )
         self.chapter("With papers, as published", "با کاغذ، چنان که منتشر شده")
         total = sum(d for _, _, d in AS_IT_WAS)
-        rows = [
-            [output.t(en, fa), output.number(days), "█" * days]
-            for en, fa, days in AS_IT_WAS
-        ]
+        rows = [[output.t(en, fa), output.number(days), "█" * days] for en, fa, days in AS_IT_WAS]
         output.table([("part", "بخش"), ("days", "روز"), ("", "")], rows)
         output.say(
             "{n} days in all, by the World Bank's count of 2014 ({s}). A published figure of other cases, not a measurement "
@@ -165,7 +183,10 @@ class Teller:
         self.rest()
 
     def offline(self, player: Player, case: Case, place: Path) -> None:
-        self.chapter("The offline check: one file, no network, no database", "وارسی بی‌شبکه: یک پرونده، بی شبکه و بی پایگاه داده")
+        self.chapter(
+            "The offline check: one file, no network, no database",
+            "وارسی بی‌شبکه: یک پرونده، بی شبکه و بی پایگاه داده",
+        )
         data = case_file.export(player.node, case.id)
         (place / "case.gardesh.zip").write_bytes(data)
         begun = time.perf_counter()
@@ -186,7 +207,9 @@ class Teller:
             problems = case_file.verify(bad).problems
         except Problem as problem:
             problems = [problem]
-        output.say("Now one bit of it is flipped, at byte {n}:", "اکنون یک بیت آن در بایت {n} وارونه می‌شود:", n=at)
+        output.say(
+            "Now one bit of it is flipped, at byte {n}:", "اکنون یک بیت آن در بایت {n} وارونه می‌شود:", n=at
+        )
         if not problems:
             output.errors.print(output.t("the flipped bit went unseen", "بیت وارونه دیده نشد"))
             raise typer.Exit(1)
@@ -221,12 +244,16 @@ VERBS = {
 }
 
 
-def DONE(verb: str) -> str:  # noqa: N802
+def DONE(verb: str) -> str:
     return output.t(*VERBS.get(verb, (verb, verb)))
 
 
 NEXT = (
-    ("gardesh pack test packs/trade", "play all worked cases of the trade pack", "همه‌ی پرونده‌های نمونه‌ی بسته‌ی تجارت"),
+    (
+        "gardesh pack test packs/trade",
+        "play all worked cases of the trade pack",
+        "همه‌ی پرونده‌های نمونه‌ی بسته‌ی تجارت",
+    ),
     (
         "gardesh pack play packs/trade/cases/permit-refused.yaml",
         "step through one, slot by slot",

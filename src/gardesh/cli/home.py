@@ -54,7 +54,10 @@ def passphrases(*, fresh: bool = False) -> Passphrases:
     text = os.environ.get("GARDESH_PASSPHRASE")
     if text is None:
         text = typer.prompt(
-            output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"), hide_input=True, confirmation_prompt=fresh, err=True
+            output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"),
+            hide_input=True,
+            confirmation_prompt=fresh,
+            err=True,
         )
     return OnePassphrase(text)
 

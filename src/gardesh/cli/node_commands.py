@@ -35,7 +35,9 @@ FILE_UNREADABLE = define(
     fa="پرونده‌ی {file} خوانده نشد: {reason}.",
 )
 keys_app = typer.Typer(no_args_is_help=True, help="Make and list the signing keys of this machine.")
-At = Annotated[str | None, typer.Option("--at", help="The instant to record (ISO 8601), never before the last one.")]
+At = Annotated[
+    str | None, typer.Option("--at", help="The instant to record (ISO 8601), never before the last one.")
+]
 
 
 def read_file(path: Path) -> bytes:
@@ -48,8 +50,12 @@ def read_file(path: Path) -> bytes:
 
 def init(
     steward: Annotated[str, typer.Option("--steward", help="The steward's organisation name.")] = "steward",
-    origin: Annotated[str, typer.Option("--origin", help="The log's origin, a name without a scheme.")] = "localhost/gardesh",
-    pack: Annotated[list[Path] | None, typer.Option("--pack", help="Pack folders; default: all that ship.")] = None,
+    origin: Annotated[
+        str, typer.Option("--origin", help="The log's origin, a name without a scheme.")
+    ] = "localhost/gardesh",
+    pack: Annotated[
+        list[Path] | None, typer.Option("--pack", help="Pack folders; default: all that ship.")
+    ] = None,
     at: At = None,
 ) -> None:
     """Make a node: its keys, its record, and the genesis that names the steward, its key and the packs."""
@@ -74,7 +80,15 @@ def init(
     )
     labels = sorted(node.library.packs)
     if output.as_json():
-        output.emit({"home": str(home()), "origin": origin, "steward": steward, "packs": labels, "log_keys": vkeys(node)})
+        output.emit(
+            {
+                "home": str(home()),
+                "origin": origin,
+                "steward": steward,
+                "packs": labels,
+                "log_keys": vkeys(node),
+            }
+        )
     output.say(
         "A node in {h}: log {o}, steward {s}, packs {p}.",
         "گرهی در {h}: دفتر {o}، راهبر {s}، بسته‌ها {p}.",
@@ -150,7 +164,7 @@ def admit(
 
 def keys_public(org: str) -> dict[str, Any]:
     public = KeyStore(home() / "keys", OnePassphrase("")).export(org)
-    members = {m: public[m] for m in ("kty", "crv", "x", "y") if m in public}
+    members = {str(m): public[m] for m in ("kty", "crv", "x", "y") if m in public}
     return {"kid": thumbprint(members), "jwk": members}
 
 
@@ -171,22 +185,36 @@ def adopt(
         procedure = node.library.procedure(core, "pack-adoption")
         claims = drafting.draft(procedure, None, "pack-adoption", issuer=steward, at=moment)
         subject = {"label": made.label, "digest": made.digest.hex()}
-        tell_accepted(node.intake.submit(drafting.issue(claims, subject, keys().load(steward), procedure), moment))
+        tell_accepted(
+            node.intake.submit(drafting.issue(claims, subject, keys().load(steward), procedure), moment)
+        )
     node.close()
 
 
 def sign(
     where: Annotated[str, typer.Argument(help="A case, or pack/procedure to open one.")],
     step: Annotated[str, typer.Argument(help="The step, or step:key for one slot of many.")],
-    issuer: Annotated[str, typer.Option("--as", help="The organisation that signs; its key is on this machine.")],
-    subject: Annotated[Path | None, typer.Option("--subject", help="JSON file with the subject; - for standard input.")] = None,
+    issuer: Annotated[
+        str, typer.Option("--as", help="The organisation that signs; its key is on this machine.")
+    ],
+    subject: Annotated[
+        Path | None, typer.Option("--subject", help="JSON file with the subject; - for standard input.")
+    ] = None,
     act: Annotated[str, typer.Option("--act", help="issue, correct, confirm, withdraw or revoke.")] = "issue",
     outcome: Annotated[str | None, typer.Option("--outcome", help="approved, deficient or rejected.")] = None,
-    deficiency: Annotated[list[str] | None, typer.Option("--deficiency", help="step#/field: what is wrong, for deficient.")] = None,
+    deficiency: Annotated[
+        list[str] | None, typer.Option("--deficiency", help="step#/field: what is wrong, for deficient.")
+    ] = None,
     valid_until: Annotated[str | None, typer.Option("--valid-until")] = None,
-    asked_for: Annotated[str | None, typer.Option("--for", help="case#step:key, the slot of a case that asks for this one.")] = None,
-    attach: Annotated[list[Path] | None, typer.Option("--attach", help="A file to attach; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the document here instead of printing it.")] = None,
+    asked_for: Annotated[
+        str | None, typer.Option("--for", help="case#step:key, the slot of a case that asks for this one.")
+    ] = None,
+    attach: Annotated[
+        list[Path] | None, typer.Option("--attach", help="A file to attach; may be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the document here instead of printing it.")
+    ] = None,
     at: At = None,
 ) -> None:
     """Compose and sign a document, resting on the case as it stands now. Nothing is sent: see `submit`."""
@@ -197,7 +225,9 @@ def sign(
     name, _, key = step.partition(":")
     case = None
     if "/" in where:
-        procedure = node.library.procedure(label_in_force(node, where.partition("/")[0], moment), where.partition("/")[2])
+        procedure = node.library.procedure(
+            label_in_force(node, where.partition("/")[0], moment), where.partition("/")[2]
+        )
     else:
         case = node.sequencer.cases.get(views.find_case(where))
         procedure = case.procedure
@@ -245,7 +275,11 @@ def label_in_force(node: Node, pack: str, at: int) -> str:
 def deficient(text: str) -> dict[str, Any]:
     where, _, reason = text.partition(":")
     step, _, pointer = where.partition("#")
-    return {"step": step.strip(), "field": pointer.strip(), "reason": {"fa": reason.strip(), "en": reason.strip()}}
+    return {
+        "step": step.strip(),
+        "field": pointer.strip(),
+        "reason": {"fa": reason.strip(), "en": reason.strip()},
+    }
 
 
 def attached(path: Path) -> dict[str, Any]:
@@ -265,7 +299,9 @@ def attached(path: Path) -> dict[str, Any]:
 
 def submit(
     files: Annotated[list[Path], typer.Argument(help="Documents; - for standard input.")],
-    receipts: Annotated[Path | None, typer.Option("--receipts", help="Write each receipt (tlog-proof) into this folder.")] = None,
+    receipts: Annotated[
+        Path | None, typer.Option("--receipts", help="Write each receipt (tlog-proof) into this folder.")
+    ] = None,
     at: At = None,
 ) -> None:
     """Submit documents: each is accepted with a receipt, or refused with the reason. One transaction for all."""
@@ -292,8 +328,11 @@ def tell_accepted(answer: Accepted) -> None:
     if output.as_json():
         output.emit(
             {
-                "digest": answer.digest.hex(), "position": answer.position, "recorded_at": answer.recorded_at,
-                "case": answer.case, "receipt": answer.receipt.encode().decode(),
+                "digest": answer.digest.hex(),
+                "position": answer.position,
+                "recorded_at": answer.recorded_at,
+                "case": answer.case,
+                "receipt": answer.receipt.encode().decode(),
             }  # fmt: skip
         )
         return
@@ -309,7 +348,9 @@ def tell_accepted(answer: Accepted) -> None:
 
 def present(
     file: Annotated[Path, typer.Argument(help="A document; - for standard input.")],
-    field: Annotated[list[str], typer.Option("--field", help="JSON pointer of a field to show; may be repeated.")],
+    field: Annotated[
+        list[str], typer.Option("--field", help="JSON pointer of a field to show; may be repeated.")
+    ],
     out: Annotated[Path | None, typer.Option("--out")] = None,
 ) -> None:
     """Show a document in part: only the disclosures of these fields, still under the issuer's signature."""
@@ -328,4 +369,3 @@ def tick(at: At = None) -> None:
         output.emit({"recorded": made})
     output.say("{n} documents recorded by the clock", "{n} سند از ساعت گره ثبت شد", n=made)
     node.close()
-

@@ -54,7 +54,9 @@ def t(en: str, fa: str, **values: Any) -> str:
 
 def title(text: Any) -> str:
     """A bilingual text (`Text` or a map) in the language asked for."""
-    found = getattr(text, settings_.lang, None) or (text.get(settings_.lang) if isinstance(text, dict) else None)
+    found = getattr(text, settings_.lang, None) or (
+        text.get(settings_.lang) if isinstance(text, dict) else None
+    )
     return str(found or text)
 
 
@@ -74,9 +76,7 @@ def span(ms: int) -> str:
     days, rest = divmod(ms // 1000, 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, seconds = divmod(rest, 60)
-    units = (
-        ((days, "d", "روز"), (hours, "h", "ساعت"), (minutes, "min", "دقیقه"), (seconds, "s", "ثانیه"))
-    )
+    units = ((days, "d", "روز"), (hours, "h", "ساعت"), (minutes, "min", "دقیقه"), (seconds, "s", "ثانیه"))
     parts = [f"{number(n)} {fa if settings_.lang == 'fa' else en}" for n, en, fa in units if n]
     joiner = " و " if settings_.lang == "fa" else " "
     return joiner.join(parts[:2]) or t("0 s", "۰ ثانیه")
@@ -105,7 +105,9 @@ def table(headings: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) ->
     if settings_.lang == "fa":
         order.reverse()
     for i in order:
-        made.add_column(t(*headings[i]), justify="right" if settings_.lang == "fa" else "left", overflow="fold")
+        made.add_column(
+            t(*headings[i]), justify="right" if settings_.lang == "fa" else "left", overflow="fold"
+        )
     for row in rows:
         made.add_row(*(row[i] for i in order))
     console.print(made)

@@ -34,7 +34,9 @@ def lint(pack: Folder) -> None:
     findings = find_faults(library, packs[0])
     errors = sum(f.level == "error" for f in findings)
     if output.as_json():
-        output.emit([{"level": f.level, "code": f.code, "place": f.place, "en": f.en, "fa": f.fa} for f in findings])
+        output.emit(
+            [{"level": f.level, "code": f.code, "place": f.place, "en": f.en, "fa": f.fa} for f in findings]
+        )
     else:
         for f in findings:
             colour = "red" if f.level == "error" else "yellow"
@@ -88,7 +90,9 @@ def play_all(packs: list[Pack], made: worked.WorkedCase) -> list[str]:
 @app.command()
 def play(
     case: Annotated[Path, typer.Argument(help="A worked case.", exists=True, dir_okay=False)],
-    html: Annotated[Path | None, typer.Option("--html", help="Write a page that steps through the case.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page that steps through the case.")
+    ] = None,
 ) -> None:
     """Play one worked case, act by act: acceptance or refusal, then the state, reason and term of every slot."""
     packs = folder.gather(pack_of(case))
@@ -134,7 +138,9 @@ def told(played: Played) -> dict[str, Any]:
         "accepted": played.accepted,
         "code": played.code,
         "pointer": played.pointer,
-        "message": {"en": played.problem.sentence("en"), "fa": played.problem.sentence("fa")} if played.problem else None,
+        "message": {"en": played.problem.sentence("en"), "fa": played.problem.sentence("fa")}
+        if played.problem
+        else None,
         "position": played.position,
         "digest": played.digest,
         "outcome": played.act.outcome,
@@ -154,7 +160,9 @@ def show(played: Played) -> None:
     for row in played.by_clock:
         output.console.print(f"      ⏱ {row['act']} {row['slot']}", markup=False)
     if played.problem is not None:
-        output.console.print("      " + output.t(played.problem.sentence("en"), played.problem.sentence("fa")), markup=False)
+        output.console.print(
+            "      " + output.t(played.problem.sentence("en"), played.problem.sentence("fa")), markup=False
+        )
     open_slots = [
         f"{slot} {row['state']}" + (f" → {row['by'] or row['role']}" if row["role"] else "")
         for slot, row in played.slots.items()
@@ -169,19 +177,30 @@ def show(played: Played) -> None:
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The pack's name: lower case, with hyphens.")],
-    to: Annotated[Path, typer.Option("--to", help="The folder to make it in.", file_okay=False)] = Path("packs"),
+    to: Annotated[Path, typer.Option("--to", help="The folder to make it in.", file_okay=False)] = Path(
+        "packs"
+    ),
 ) -> None:
     """Make a small pack that already lints and plays, to change into one's own."""
     made = template.write(name, to)
     if output.as_json():
-        output.emit({"pack": str(made), "files": sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())})
-    output.say("Made {f}. Next: gardesh pack test {f}", "{f} ساخته شد. گام بعد: gardesh pack test {f}", f=str(made))
+        output.emit(
+            {
+                "pack": str(made),
+                "files": sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file()),
+            }
+        )
+    output.say(
+        "Made {f}. Next: gardesh pack test {f}", "{f} ساخته شد. گام بعد: gardesh pack test {f}", f=str(made)
+    )
 
 
 @app.command()
 def docs(
     pack: Folder,
-    to: Annotated[Path | None, typer.Option("--to", help="Write the page here instead of printing it.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write the page here instead of printing it.")
+    ] = None,
 ) -> None:
     """A page about a pack in Markdown: its offices, procedures, documents, lists, with their sources."""
     packs = folder.gather(pack)

@@ -57,8 +57,12 @@ def audit() -> None:
     if output.as_json():
         output.emit(
             {
-                "documents": found.documents, "by_clock": found.by_clock, "cases": found.cases, "root": found.root,
-                "whole": found.whole, "problems": [p.as_dict() for p in found.problems],
+                "documents": found.documents,
+                "by_clock": found.by_clock,
+                "cases": found.cases,
+                "root": found.root,
+                "whole": found.whole,
+                "problems": [p.as_dict() for p in found.problems],
             }  # fmt: skip
         )
     else:
@@ -81,7 +85,12 @@ def audit() -> None:
 def bar() -> Progress:
     """A progress bar on standard error, shown only to people who watch."""
     quiet = output.as_json() or not output.errors.is_terminal
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=output.errors, disable=quiet, transient=True)
 
 
@@ -104,7 +113,9 @@ def rebuild() -> None:
     elif differ:
         output.say("Mended: {t}", "بازسازی شد: {t}", t=", ".join(differ))
     else:
-        output.say("{d} documents; every view was right already.", "{d} سند؛ همه‌ی نماها درست بود.", d=found.documents)
+        output.say(
+            "{d} documents; every view was right already.", "{d} سند؛ همه‌ی نماها درست بود.", d=found.documents
+        )
 
 
 @log_app.command()
@@ -156,7 +167,9 @@ def consistency(
         output.emit(told)
         return
     for name, value in told.items():
-        output.console.print(f"{name:>9}  {value if not isinstance(value, list) else chr(10).join(value)}", markup=False)
+        output.console.print(
+            f"{name:>9}  {value if not isinstance(value, list) else chr(10).join(value)}", markup=False
+        )
 
 
 @log_app.command()

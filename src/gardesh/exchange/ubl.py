@@ -128,12 +128,12 @@ class _Compact(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
-    def represent_dict(self, data: Any) -> yaml.Node:
+    def represent_dict(self, data: Any) -> yaml.MappingNode:
         held = [value for name, value in data.items() if name != "title"]
         flow = not any(isinstance(value, dict) for value in held)
         return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=flow)
 
-    def represent_list(self, data: Any) -> yaml.Node:
+    def represent_list(self, data: Any) -> yaml.SequenceNode:
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
 
 

@@ -21,7 +21,6 @@ from gardesh.model.slot import (
     ISSUED,
     NOT_APPLICABLE,
     UNDECIDED,
-    Head,
     Rest,
     Slot,
     StepState,

@@ -25,7 +25,8 @@ from gardesh.model.expression_tokens import SYNTAX as SYNTAX
 from gardesh.model.expression_tokens import refuse
 from gardesh.model.expression_values import UNKNOWN as UNKNOWN
 from gardesh.model.expression_values import Failure as Failure
-from gardesh.model.expression_values import Frame, TooCostly, Unknown, described
+from gardesh.model.expression_values import Frame, TooCostly, described
+from gardesh.model.expression_values import Unknown as Unknown
 from gardesh.model.problem import Problem, define
 
 FAILED = define(

@@ -103,9 +103,7 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
                 changes += uncount(slot.head)
         finish(case, t)
         return changes
-    slot = state.slots.get(key)
-    if slot is None:
-        slot = state.slots.setdefault(key, Slot())
+    slot = state.slots.setdefault(key, Slot())
     state.ever = True
     if verdict.act in ("issue", "correct"):
         changes += uncount(slot.head)

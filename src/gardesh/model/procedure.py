@@ -303,9 +303,9 @@ class _Compiler:
             if linked is None:
                 raise self.fail(f"steps/{s}/from", f"there is no procedure {spec.from_!r}")
             title = title or linked.title
-        role, role_field = spec.by, None
-        if role is not None and role.startswith("each."):
-            role, role_field = None, role[5:]
+        by_field = spec.by is not None and spec.by.startswith("each.")
+        role = None if by_field else spec.by
+        role_field = spec.by[5:] if by_field and spec.by else None
         if role is None and role_field is None and spec.from_ is None:
             raise self.fail(f"steps/{s}/by", "a step needs `by`: the role that issues its document")
         if role is not None and self.library.role(self.pack, role) is None:

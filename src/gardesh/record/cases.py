@@ -123,8 +123,10 @@ class Cases:
             self._replay(case, position, at, what)
         case.world = self.registers
         due = self.waking.get(case_id)
-        while (instant := demand.next_instant(case)) is not None and case.at < instant and (
-            due is None or instant < due
+        while (
+            (instant := demand.next_instant(case)) is not None
+            and case.at < instant
+            and (due is None or instant < due)
         ):
             fold.advance(case, instant)
         return case

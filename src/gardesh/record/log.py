@@ -52,6 +52,11 @@ class Log:
             return bytes(row[1])
         return b""
 
+    def reload(self) -> None:
+        """Read again what is stored: another process has appended."""
+        self.edge, self.note = self._load(), b""
+        self.note = self._newest_note()
+
     def append(self, entries: Sequence[tuple[bytes, int]]) -> TileEdge:
         """The edge after these entries; tiles that became full are written to the open transaction."""
         edge = self.edge.copy()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence as Several
+from collections.abc import Iterator
+from collections.abc import Sequence as Several
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +13,6 @@ from gardesh.model import demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.fold import Change
-from gardesh.model.judgement import opening_effects
 from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
@@ -55,6 +55,17 @@ class Place(NamedTuple):
     digest: bytes
 
 
+class Spoiled(Exception):
+    """What follows from an accepted document, or from the passing of time, could not be carried out.
+
+    Memory may be halfway; the transaction has to be rolled back. `problem` says what failed.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
 @dataclass(slots=True)
 class Batch:
     now: int
@@ -69,18 +80,21 @@ class Sequencer:
         self.cases = Cases(store, library, self.registers)
         self.cases.before_load = self._flush
         self.types = Types(library)
-        row = store.one("SELECT recorded_at FROM documents ORDER BY position DESC LIMIT 1")
-        self.last_at = max(int(row[0]) if row is not None else 0, int(store.setting("time") or 0))
-        self.position = log.size
-        self._reset()
         self.wakes: list[tuple[int, str]] = []
-        self._load_wakes()
+        self._resume()
 
     @property
     def size(self) -> int:
         return self.position
 
-    def _load_wakes(self) -> None:
+    def _resume(self) -> None:
+        """Take up where the record stands: the next position, the last time and document, what time will do."""
+        self._reset()
+        row = self.store.one("SELECT recorded_at, digest FROM documents ORDER BY position DESC LIMIT 1")
+        self.time = self.store.setting("time")
+        self.last_at = max(int(row[0]) if row is not None else 0, int(self.time or 0))
+        self.newest = bytes(row[1]) if row is not None else b"\0" * 32
+        self.position = self.log.size
         rows = self.store.rows("SELECT wakes_at, id FROM cases WHERE wakes_at IS NOT NULL")
         self.wakes = [(at, case_id) for at, case_id in rows]
         heapq.heapify(self.wakes)
@@ -99,11 +113,12 @@ class Sequencer:
     @contextmanager
     def batch(self, now: int) -> Iterator[Batch]:
         """Everything inside is durable, and under a signed checkpoint, when the block has ended."""
-        now = max(now, self.last_at)
         pen = edge = None
-        previous = self.log.note
         try:
             with self.store.writing():
+                self._see_others()
+                previous = self.log.note
+                now = max(now, self.last_at)
                 self.pass_time(now)
                 yield Batch(now)
                 entries = self.entries
@@ -116,9 +131,20 @@ class Sequencer:
         except BaseException:
             self._forget()
             raise
-        if edge is not None and pen is not None:
-            self.log.adopt(edge, pen.result())
         self._reset()
+        if edge is not None and pen is not None:
+            self.log.adopt(edge, b"")
+            self.log.adopt(edge, pen.result())
+
+    def _see_others(self) -> None:
+        """Another process may have written since: then memory begins anew from what is stored."""
+        last, time = self.store.one(
+            "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time')"
+        )
+        size = 0 if last is None else last + 1
+        if size != self.position or (None if time is None else bytes(time)) != self.time:
+            self.log.reload()
+            self._forget()
 
     def _flush(self) -> None:
         """Write all buffers to the open transaction; the log's entries stay for the batch's end."""
@@ -132,14 +158,10 @@ class Sequencer:
 
     def _forget(self) -> None:
         """The transaction was rolled back: memory must not know more than the store."""
-        self._reset()
-        self.position = self.log.size
         self.registers.forget()
         self.cases = Cases(self.store, self.library, self.registers)
         self.cases.before_load = self._flush
-        self._load_wakes()
-        row = self.store.one("SELECT recorded_at FROM documents ORDER BY position DESC LIMIT 1")
-        self.last_at = max(int(row[0]) if row is not None else 0, int(self.store.setting("time") or 0))
+        self._resume()
 
     def receipts(self, found: Several[tuple[int, int]]) -> list[Receipt]:
         return self.log.receipts(found, self.log.checkpoint(self.last_at)) if found else []
@@ -159,7 +181,11 @@ class Sequencer:
     # -- accepting ----------------------------------------------------------------------------------------
 
     def accept(self, paper: Envelope, now: int) -> Place:
-        """Judge a document whose signer is known, and fold it in. Raises Problem; then nothing has changed."""
+        """Judge a document whose signer is known, and fold it in. Raises Problem; then nothing has changed.
+
+        Raises Spoiled when what follows from the document elsewhere fails: the batch is then to be rolled back.
+        """
+        self.pass_time(now)
         parent: Target | None = None
         if paper.case is None:
             case = self._opened(paper, now)
@@ -169,36 +195,38 @@ class Sequencer:
             case = self.cases.get(paper.case)
         self._check(case, paper, now)
         position = self.position
+        opened: Case | None = None
+        index: list[tuple[str, str, int]] = []
         try:
             verdict, changes = fold.accept(case, paper, now, position)
-        except Problem:
-            if paper.case is None:
-                self.cases.live.pop(case.id, None)
-            raise
-        assert verdict is not None
-        head = verdict.head
-        opened: Case | None = None
-        try:
+            assert verdict is not None
+            head = verdict.head
             if verdict.step.spec.opens is not None and paper.act in ("issue", "correct"):
                 opened, more = self.cases.opening(case, verdict, position, now)
                 changes = changes + more
             self.registers.check(changes)
+            if paper.act in ("issue", "correct"):
+                head.about = self.cases.about(case, verdict.step, head, position, now)
+                index = self._identified(case, verdict.step, head, now)
         except Problem:
-            self.cases.drop(case.id)
+            if case.position == position:  # it was judged well, and then folded in
+                self.cases.drop(case)
             raise
-        if verdict.act in ("issue", "correct"):
-            head.about = self.cases.about(case, verdict.step, head, position, now)
         if paper.case is None:
             self.cases.keep(case)
         self._record(paper, case, now)
-        if paper.act in ("issue", "correct"):
-            self._index(case, verdict.step, head, position, now)
+        self.identifiers += index
+        if paper.act in ("issue", "correct") and head.about is not None and head.outcome == "approved":
+            self.subjects.append((verdict.step.type, head.about, position, case.id, verdict.step.name, head.key))
         self.registers.enter(changes, position, paper.digest)
-        if parent is not None:
-            self._follow((case.id, case.procedure.goal[0].name, ""), parent)
-        if opened is not None and paper.act == "issue":
-            self._open_linked(case, verdict.step, verdict.key, opened)
-        self.after(case, now)
+        try:
+            if parent is not None:
+                self._follow((case.id, case.procedure.goal[0].name, ""), parent)
+            if opened is not None and paper.act == "issue":
+                self._open_linked(case, verdict.step, verdict.key, opened)
+            self.after(case, now)
+        except Problem as problem:
+            raise Spoiled(problem) from problem
         return Place(position, now, case.id, paper.digest)
 
     def _opened(self, paper: Envelope, now: int) -> Case:
@@ -299,21 +327,23 @@ class Sequencer:
         )
         self.disclosures.append((self.position, paper.tail))
         self.entries.append((paper.digest, at))
+        self.newest = paper.digest
         self.fresh[paper.statement] = Place(self.position, at, case.id, paper.digest)
         self.position += 1
         self.last_at = at
 
-    def _index(self, case: Case, step: Step, head: Head, position: int, now: int) -> None:
-        if head.about is not None and head.outcome == "approved":
-            self.subjects.append((step.type, head.about, position, case.id, step.name, head.key))
+    def _identified(self, case: Case, step: Step, head: Head, now: int) -> list[tuple[str, str, int]]:
+        """The business keys that find the document, as its type says."""
+        found: list[tuple[str, str, int]] = []
         checked = self.types.get(case.procedure.pack, step.type)
         if checked is not None and checked.identifiers:
-            moment = case.moment(position, now)
+            moment = case.moment(self.position, now)
             for kind, made in checked.identifiers.items():
                 value = made.evaluate({"this": head.value}, moment)
                 for each in value if isinstance(value, list) else [value]:
                     if each is not None:
-                        self.identifiers.append((kind, str(each), position))
+                        found.append((kind, str(each), self.position))
+        return found
 
     # -- what follows -------------------------------------------------------------------------------------
 
@@ -329,7 +359,8 @@ class Sequencer:
                 moved = self._carry(current, step_name, key, target, at)
                 if moved is not None:
                     queue.append(moved)
-            self._reuse(current, at)
+            if self._reuse(current, at):
+                queue.append(current)
 
     def _carry(self, source: Case, step_name: str, key: str, target: Target, at: int) -> Case | None:
         case = self.cases.get(target[0])
@@ -340,15 +371,13 @@ class Sequencer:
         if same(old, head):
             return None
         changes = fold.mirror(case, step, target[2], head, at)
-        self.cases.note_mirror(target, head, self.position, at)
+        self.cases.note_mirror(target, head, self.position - 1, at)
         self.enter(changes)
         return case
 
     def enter(self, changes: list[Change]) -> None:
         """Register changes that follow from what was accepted already: they cannot be refused any more."""
-        if changes:
-            digest = self.entries[-1][0] if self.entries else b"\0" * 32
-            self.registers.enter(changes, max(self.position - 1, 0), digest)
+        self.registers.enter(changes, self.position - 1, self.newest)
 
     def _follow(self, source: tuple[str, str, str], target: Target) -> None:
         self.cases.unlink(target)
@@ -367,8 +396,9 @@ class Sequencer:
             if wanted == procedure.label and (not other.multiple or own):
                 self._follow((opened.id, procedure.goal[0].name, ""), (case.id, other.name, own))
 
-    def _reuse(self, case: Case, at: int) -> None:
+    def _reuse(self, case: Case, at: int) -> bool:
         """Once-only: when a slot becomes demanded and another case holds a document that serves, it is used."""
+        used = False
         for index, key in sorted(case.demanded):
             step = case.procedure.steps[index]
             if step.reuse_about is None or key == demand.WINDOW:
@@ -378,11 +408,14 @@ class Sequencer:
                 continue
             found = self._reusable(case, step, at)
             if found is not None:
-                self._record(self.clock.reuse(case, step, key, found[3], at), case, at)
+                paper = self.clock.reuse(case, step, key, found[3], at)
+                fold.accept(case, paper, at, self.position)
+                self._record(paper, case, at)
                 self._follow(found[:3], (case.id, step.name, key))
                 source = self.cases.get(found[0])
                 self._carry(source, found[1], found[2], (case.id, step.name, key), at)
-                self.cases.changed(case)
+                used = True
+        return used
 
     def _reusable(self, case: Case, step: Step, at: int) -> tuple[str, str, str, bytes] | None:
         assert step.reuse_about is not None and step.spec.reuse is not None
@@ -415,23 +448,33 @@ class Sequencer:
     # -- time ---------------------------------------------------------------------------------------------
 
     def pass_time(self, t: int) -> None:
-        """All that falls due up to `t`, in the order of the instants, then of the cases' names (rule 20)."""
-        if self.wakes and self.wakes[0][0] <= t:
-            self.store.set("time", str(t).encode())
-        while self.wakes and self.wakes[0][0] <= t:
-            at, case_id = heapq.heappop(self.wakes)
-            if self.cases.waking.get(case_id) != at:
-                continue
-            del self.cases.waking[case_id]
-            case = self.cases.get(case_id)
-            self.last_at = max(self.last_at, at)
-            self.enter(fold.advance(case, at))
-            while (passed := demand.fallen(case, at)) is not None:
-                paper = self.clock.silence(case, passed, at)
-                _, changes = fold.accept(case, paper, at, self.position)
-                self._record(paper, case, at)
-                self.enter(changes)
-            self.after(case, at)
+        """All that falls due up to `t`, in the order of the instants, then of the cases' names (rule 20).
+
+        Raises Spoiled when something of it cannot be carried out.
+        """
+        if not self.wakes or self.wakes[0][0] > t:
+            return
+        self.time = str(t).encode()
+        self.store.set("time", self.time)
+        try:
+            while self.wakes and self.wakes[0][0] <= t:
+                at, case_id = heapq.heappop(self.wakes)
+                if self.cases.waking.get(case_id) == at:
+                    self._wake(case_id, at)
+        except Problem as problem:
+            raise Spoiled(problem) from problem
+        self.last_at = max(self.last_at, t)
+
+    def _wake(self, case_id: str, at: int) -> None:
+        case = self.cases.get(case_id)
+        del self.cases.waking[case_id]
+        self.enter(fold.advance(case, at))
+        while (passed := demand.fallen(case, at)) is not None:
+            paper = self.clock.silence(case, passed, at)
+            _, changes = fold.accept(case, paper, at, self.position)
+            self._record(paper, case, at)
+            self.enter(changes)
+        self.after(case, at)
 
 
 def same(old: Head | None, new: Head | None) -> bool:

@@ -1,12 +1,14 @@
 """The durable record in a database: SQLite by default, PostgreSQL by the same schema.
 
 Durability: when `commit` returns, everything written in the transaction survives `kill -9` and power loss
-(SQLite: WAL with `synchronous=FULL`; PostgreSQL: `synchronous_commit=on`). One writer at a time: `begin` takes the
+(SQLite: WAL with `synchronous=FULL`; PostgreSQL: `synchronous_commit=on`). One writer at a time: `writing` takes the
 write lock and waits for it. Reads outside a write see the last committed state.
 """
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
@@ -46,9 +48,12 @@ class Store:
             self.connection.exec_driver_sql("SELECT count(*) FROM settings").fetchone()
             self.connection.rollback()
         except OperationalError as error:
-            reason = str(error.orig) if error.orig else "it does not open"
-            raise Problem(STORE_UNUSABLE, url=self.engine.url.render_as_string(), reason=reason) from None
+            raise self._unusable(str(error.orig) if error.orig else "it does not open") from None
         self._inserts: dict[str, Insert] = {}
+        self._writer = threading.RLock()
+
+    def _unusable(self, reason: str) -> Problem:
+        return Problem(STORE_UNUSABLE, url=self.engine.url.render_as_string(), reason=reason)
 
     def _engine(self, url: str) -> Engine:
         options: dict[str, Any] = {"poolclass": StaticPool} if self.memory else {}
@@ -70,21 +75,32 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """A write transaction: committed, durably, when the block ends; rolled back when it raises."""
         connection = self.connection
-        connection.rollback()
-        if self.sqlite:
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
-            raw.execute("BEGIN IMMEDIATE")
-            try:
+        with self._writer:
+            connection.rollback()
+            if self.sqlite:
+                raw = connection.connection.dbapi_connection
+                assert raw is not None
+                with self._usable():
+                    raw.execute("BEGIN IMMEDIATE")
+                    try:
+                        yield connection
+                        raw.execute("COMMIT")
+                    except BaseException:
+                        if raw.in_transaction:  # SQLite may have rolled back by itself
+                            raw.execute("ROLLBACK")
+                        raise
+                return
+            with connection.begin():
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7104731)")
                 yield connection
-            except BaseException:
-                raw.execute("ROLLBACK")
-                raise
-            raw.execute("COMMIT")
-            return
-        with connection.begin():
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7104731)")
-            yield connection
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """What the disk refuses (full, locked, failing) is said as `store-unusable`."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise self._unusable(str(error)) from error
 
     def add(self, table: Table, rows: Sequence[tuple[Any, ...]], *, replace: bool = False) -> None:
         """Insert rows given in the order of the table's columns; with `replace`, over those of equal key."""

@@ -82,13 +82,23 @@ class Views:
     def case(self, case_id: str) -> CaseRow:
         """The case and what it waits for. Raises `no-such-case`."""
         row = self.store.one(
-            "SELECT pack, procedure, opener, opened_at, closed_at, withdrawn, view FROM cases WHERE id = ?", case_id
+            "SELECT pack, procedure, opener, opened_at, closed_at, withdrawn, view FROM cases WHERE id = ?",
+            case_id,
         )
         if row is None:
             raise Problem(NO_SUCH_CASE, case=case_id)
         view = msgspec.json.decode(bytes(row[6]))
         return CaseRow(
-            case_id, row[0], row[1], row[2], row[3], row[4], bool(row[5]), view["at"], view["waits"], view["slots"]
+            case_id,
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row[4],
+            bool(row[5]),
+            view["at"],
+            view["waits"],
+            view["slots"],
         )
 
     def procedure(self, row: CaseRow) -> Procedure:
@@ -97,7 +107,14 @@ class Views:
     def plan(self, case_id: str, now: int) -> dict[str, Any]:
         """What can be issued now, by whom, until when; what was returned; and what is not known yet, and why."""
         row = self.case(case_id)
-        out: dict[str, Any] = {"case": case_id, "status": row.status, "at": row.at, "due": [], "returned": [], "unknown": []}
+        out: dict[str, Any] = {
+            "case": case_id,
+            "status": row.status,
+            "at": row.at,
+            "due": [],
+            "returned": [],
+            "unknown": [],
+        }
         for wait in row.waits:
             shown = {**wait, "state": demand.shown_state(wait["state"], wait["deadline"], now)}
             if shown["state"] in ("due", "overdue"):
@@ -112,7 +129,9 @@ class Views:
         """The chain of waits that holds the case back, from the goal down to where something can be done (rule 21)."""
         row = self.case(case_id)
         procedure = self.procedure(row)
-        waits = {w["slot"]: {**w, "state": demand.shown_state(w["state"], w["deadline"], now)} for w in row.waits}
+        waits = {
+            w["slot"]: {**w, "state": demand.shown_state(w["state"], w["deadline"], now)} for w in row.waits
+        }
         by_step: dict[str, list[str]] = {}
         for slot, wait in waits.items():
             by_step.setdefault(wait["step"], []).append(slot)
@@ -156,7 +175,9 @@ class Views:
         found.sort(key=lambda w: (w["deadline"] is None, w["deadline"] or 0, w["case"], w["slot"]))
         return found[:limit]
 
-    def cases(self, opener: str | None = None, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    def cases(
+        self, opener: str | None = None, status: str | None = None, limit: int = 50
+    ) -> list[dict[str, Any]]:
         """The newest cases, of one opener if given."""
         where, values = ["1 = 1"], []
         if opener is not None:

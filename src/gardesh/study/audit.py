@@ -67,7 +67,11 @@ class RecordedClock(Clock):
         paper = self.ahead()
         made = (self.name, case.id, step.name, key, act, outcome, subject, names)
         if paper is None:
-            raise Problem(AUDIT_DIFFERS, position="—", reason=f"the clock owed {act} of {step.name} and did not record it")
+            raise Problem(
+                AUDIT_DIFFERS,
+                position="—",
+                reason=f"the clock owed {act} of {step.name} and did not record it",
+            )
         found = (
             paper.issuer, paper.case, paper.step, paper.key or "", paper.act, paper.outcome, paper.subject, paper.names,
         )  # fmt: skip
@@ -97,7 +101,9 @@ def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterato
 class Auditor:
     """Replays the record of `source` into views in `scratch` (in memory by default)."""
 
-    def __init__(self, source: Store, library: Library, clock_name: str, scratch: Store | None = None) -> None:
+    def __init__(
+        self, source: Store, library: Library, clock_name: str, scratch: Store | None = None
+    ) -> None:
         self.source, self.library = source, library
         self.documents = stored_documents(source)
         self.next: tuple[int, int, Envelope] | None = None
@@ -151,7 +157,9 @@ class Auditor:
                     self._step(position, at, paper)
                 except Problem as problem:
                     self.found.problems.append(
-                        Problem(AUDIT_DIFFERS, f"/{position}", position=position, reason=problem.sentence("en"))
+                        Problem(
+                            AUDIT_DIFFERS, f"/{position}", position=position, reason=problem.sentence("en")
+                        )
                     )
                     break
                 if self.found.documents % 500 == 0:
@@ -176,7 +184,9 @@ class Auditor:
         if self.found.documents != before:
             return
         if paper.act in CLOCK_ACTS:
-            raise Problem(AUDIT_DIFFERS, position=position, reason=f"no term had passed that makes {paper.act}")
+            raise Problem(
+                AUDIT_DIFFERS, position=position, reason=f"no term had passed that makes {paper.act}"
+            )
         self._count(position, at, paper)
         self._advance()
         replay.accept(paper, at)

@@ -153,11 +153,15 @@ class _Lint:
 
     def used_elsewhere(self, name: str) -> bool:
         """Types that other packs' steps make, such as a receipt of payment, are there to be used."""
-        return not self.pack.procedures or self.pack.name == "core" or any(
-            step.document == f"{self.pack.name}/{name}"
-            for other in self.library.packs.values()
-            for procedure in other.procedures.values()
-            for step in procedure.steps.values()
+        return (
+            not self.pack.procedures
+            or self.pack.name == "core"
+            or any(
+                step.document == f"{self.pack.name}/{name}"
+                for other in self.library.packs.values()
+                for procedure in other.procedures.values()
+                for step in procedure.steps.values()
+            )
         )
 
     # -- documents ----------------------------------------------------------------------------------------
@@ -220,7 +224,9 @@ class _Lint:
 
     def silence(self, procedure: Procedure, step: Step, place: str) -> Iterator[Finding]:
         spec = step.spec
-        said = [s for s in (spec.on_silence, spec.answer_within.on_silence if spec.answer_within else None) if s]
+        said = [
+            s for s in (spec.on_silence, spec.answer_within.on_silence if spec.answer_within else None) if s
+        ]
         if spec.on_silence is not None and spec.within is None:
             yield self.say("silence-without-term", place, step=step.name)
         for silence in said:
@@ -318,7 +324,11 @@ class _Lint:
         except Problem:
             yield self.say("no-such-name", place, kind=kind, name=name)
             return
-        tables: dict[str, Any] = {"list": found.lists, "register": found.registers, "setting": found.manifest.settings}
+        tables: dict[str, Any] = {
+            "list": found.lists,
+            "register": found.registers,
+            "setting": found.manifest.settings,
+        }
         if own not in tables[kind]:
             yield self.say("no-such-name", place, kind=kind, name=name)
 

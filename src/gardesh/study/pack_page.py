@@ -91,7 +91,13 @@ class _Page:
         if made.lists:
             yield f"## {self.w['lists']}\n"
             rows = [
-                [f"`{n}`", self.text(c.title), f"{sum(map(len, c.rows.values()))} {self.w['rows']}", c.date, c.source or c.assumed]
+                [
+                    f"`{n}`",
+                    self.text(c.title),
+                    f"{sum(map(len, c.rows.values()))} {self.w['rows']}",
+                    c.date,
+                    c.source or c.assumed,
+                ]
                 for n, c in made.lists.items()
             ]
             yield from self.table(["", "", "", "", self.w["source"]], rows)
@@ -123,7 +129,9 @@ class _Page:
             when.append(self.w["many"])
         silence = ""
         if spec.on_silence is not None:
-            silence = spec.on_silence.deemed or (f"→ {spec.on_silence.escalate}" if spec.on_silence.escalate else "lapse")
+            silence = spec.on_silence.deemed or (
+                f"→ {spec.on_silence.escalate}" if spec.on_silence.escalate else "lapse"
+            )
         row = [
             f"**{self.text(step.title)}** `{step.name}`",
             by,
@@ -137,7 +145,8 @@ class _Page:
 
     def need(self, procedure: Procedure, need: Need) -> str:
         refs = [
-            f"`{procedure.steps[r.step].name}`" + (f" ({', '.join(r.parts)})" if r.parts else "") for r in need.refs
+            f"`{procedure.steps[r.step].name}`" + (f" ({', '.join(r.parts)})" if r.parts else "")
+            for r in need.refs
         ]
         return f"{self.w['any']} ({', '.join(refs)})" if need.any else refs[0]
 
