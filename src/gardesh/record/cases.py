@@ -295,7 +295,7 @@ def let_pass(case: Case, t: int) -> None:
 
 def view_of(case: Case, waits: list[dict[str, Any]]) -> bytes:
     """The view of a case as JSON with stable names: what waits, and every slot's state, head and times."""
-    slots = []
+    slots: list[list[Any]] = []
     for step, state in zip(case.procedure.steps, case.steps, strict=True):
         if step.multiple and not any(s.applies for s in state.slots.values()):
             shown = (

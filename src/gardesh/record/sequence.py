@@ -121,11 +121,12 @@ class Sequencer:
                 now = max(now, self.last_at)
                 self.pass_time(now)
                 yield Batch(now)
-                entries = self.entries
-                self._flush()
-                if entries:
-                    edge = self.log.append(entries)
+                if self.entries:
+                    # The pen signs beside the writing and the commit: ML-DSA takes longer than both.
+                    edge = self.log.append(self.entries)
                     pen = self.log.begin_checkpoint(edge, now)
+                self._flush()
+                if edge is not None:
                     if previous:
                         self.store.add(schema.checkpoints, [(self.log.size, previous)], replace=True)
         except BaseException:

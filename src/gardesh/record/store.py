@@ -75,32 +75,30 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """A write transaction: committed, durably, when the block ends; rolled back when it raises."""
         connection = self.connection
-        with self._writer:
+        with self._writer, self._usable():
             connection.rollback()
-            if self.sqlite:
-                raw = connection.connection.dbapi_connection
-                assert raw is not None
-                with self._usable():
-                    raw.execute("BEGIN IMMEDIATE")
-                    try:
-                        yield connection
-                        raw.execute("COMMIT")
-                    except BaseException:
-                        if raw.in_transaction:  # SQLite may have rolled back by itself
-                            raw.execute("ROLLBACK")
-                        raise
+            if not self.sqlite:
+                with connection.begin():
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7104731)")
+                    yield connection
                 return
-            with connection.begin():
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7104731)")
+            raw: Any = connection.connection.dbapi_connection
+            raw.execute("BEGIN IMMEDIATE")
+            try:
                 yield connection
+                raw.execute("COMMIT")
+            except BaseException:
+                if raw.in_transaction:  # SQLite may have rolled back by itself
+                    raw.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
         """What the disk refuses (full, locked, failing) is said as `store-unusable`."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            raise self._unusable(str(error)) from error
+        except (OperationalError, sqlite3.OperationalError) as error:
+            raise self._unusable(str(getattr(error, "orig", error))) from error
 
     def add(self, table: Table, rows: Sequence[tuple[Any, ...]], *, replace: bool = False) -> None:
         """Insert rows given in the order of the table's columns; with `replace`, over those of equal key."""
