@@ -15,10 +15,7 @@ from typing import Any
 
 from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.jose import PublicKey
-from gardesh.model.judgement import NOT_ALLOWED
-from gardesh.model.judgement import NOT_ALLOWED
 from gardesh.model.problem import Problem, define
-from gardesh.model.procedure import ACTS
 from gardesh.model.receipt import Receipt
 from gardesh.record.registers import NOWHERE
 from gardesh.record.sequence import Place, Sequencer, Spoiled
@@ -182,11 +179,6 @@ class Intake:
             return known
         if not envelope.complete:
             raise Problem(INCOMPLETE, "/credentialSubject", missing=envelope.missing)
-        if envelope.act not in ACTS:
-            slot = envelope.step if envelope.key is None else f"{envelope.step}:{envelope.key}"
-            raise Problem(
-                NOT_ALLOWED, "/circulation/act", issuer=envelope.issuer, act=envelope.act, slot=slot
-            )
         return self.sequencer.accept(envelope, now)
 
     def _signer(self, item: Checked, now: int, *, late: bool) -> None:

@@ -71,7 +71,7 @@ class Node:
 
         Durable when it returns. Raises `already-a-node`.
         """
-        if store.setting("origin") is not None:
+        if begun(store):
             raise Problem(ALREADY_A_NODE, url=store.url)
         library = Library()
         with store.writing():
@@ -109,7 +109,7 @@ class Node:
     def open(cls, store: Store, *, signers: Sequence[Signer], clock: tuple[str, SigningKey]) -> Node:
         """A node that was made before. Raises `not-a-node`."""
         origin = store.setting("origin")
-        if origin is None:
+        if origin is None or not begun(store):
             raise Problem(NOT_A_NODE, url=store.url)
         return cls(store, folder.stored(store), Log(store, origin.decode(), signers), Clock(*clock))
 
@@ -117,7 +117,7 @@ class Node:
         """Keep a pack beside the record, so that its adoption can be decided; durable when it returns."""
         with self.store.writing():
             folder.keep(self.store, made)
-        self.library.add(made)
+            self.library.add(made)
 
     def read(self, org: str, name: str, purpose: str, now: int) -> tuple[Envelope, reading.Right]:
         """A document (by position or digest) as far as `org` may read it; the read itself is recorded.
@@ -172,8 +172,14 @@ class Node:
         return frozenset([legal]) if isinstance(legal, str) else frozenset()
 
     def close(self) -> None:
+        self.log.keep_checkpoint()
         self.log.close()
         self.store.close()
+
+
+def begun(store: Store) -> bool:
+    """Whether the log has its genesis. Until then a node is not made: a crash may have come before it."""
+    return store.one("SELECT 1 FROM documents WHERE position = 0") is not None
 
 
 def public_jwk(key: SigningKey) -> dict[str, Any]:

@@ -345,6 +345,10 @@ class Look:
                 self.fail(f"deadline of {name}", parse_instant(text), found)
         self.registers()
         self.rights()
+        if then.clock is not None:
+            acts = sorted(f"{row['act']} {row['slot']}" for row in self.played.by_clock)
+            if acts != sorted(then.clock):
+                self.fail("clock", sorted(then.clock), acts)
         if then.documents is not None:
             (count,) = self.player.node.store.one("SELECT count(*) FROM documents WHERE case_id = ?", case.id)
             if count != then.documents:

@@ -38,6 +38,7 @@ class Then(Struct, forbid_unknown_fields=True, kw_only=True):
     register: dict[str, dict[str, Any]] = {}
     reads: dict[str, dict[str, str | list[str]]] = {}
     documents: int | None = None
+    clock: list[str] | None = None
     of: str | None = None
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from gardesh.cli import case_commands, node_commands, output, pack_commands, proof_commands
-from gardesh.model.problem import Problem
+from gardesh.cli import case_commands, import_commands, node_commands, output, pack_commands, proof_commands
+from gardesh.model.problem import Problem, define
+
+INTERNAL_FAULT = define(
+    "internal-fault",
+    500,
+    en="This is a fault of Gardesh, not yours: {fault}",
+    fa="این خطا از گردش است، نه از شما: {fault}",
+    hint_en="Nothing was half written. GARDESH_DEBUG=1 shows where; please report it.",
+    hint_fa="چیزی نیمه‌کاره نوشته نشد. با GARDESH_DEBUG=1 جای آن دیده می‌شود؛ لطفاً گزارش کنید.",
+)
 
 app = typer.Typer(
     name="gardesh",
@@ -27,6 +37,7 @@ app.add_typer(node_commands.keys_app, name="keys")
 app.add_typer(proof_commands.log_app, name="log")
 app.add_typer(case_commands.app, name="case")
 app.add_typer(pack_commands.app, name="pack")
+app.add_typer(import_commands.app, name="import")
 
 
 @app.callback()
@@ -42,7 +53,11 @@ def settings(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store cannot be used."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store cannot be used, 70 a fault of Gardesh itself,
+    130 interrupted.
+    """
     try:
         app()
     except Problem as problem:
@@ -50,3 +65,8 @@ def main() -> None:
         sys.exit(3 if problem.kind.status == 503 else 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as fault:  # noqa: BLE001 - the last stop: a fault of ours must not look like the user's
+        if os.environ.get("GARDESH_DEBUG"):
+            raise
+        output.show_problem(Problem(INTERNAL_FAULT, fault=f"{type(fault).__name__}: {fault}"))
+        sys.exit(70)

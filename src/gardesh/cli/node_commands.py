@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 
 from gardesh import draft as drafting
 from gardesh.cli import output
+from gardesh.cli.files import FILE_UNREADABLE, read_file
 from gardesh.cli.home import CLOCK_KEY, LOG_KEY, blobs, home, keys, open_node, store_path
 from gardesh.cli.home import now as clock
 from gardesh.intake import Accepted
@@ -19,7 +19,7 @@ from gardesh.model import canonical
 from gardesh.model.calendar import parse_instant
 from gardesh.model.document import present as show_parts
 from gardesh.model.jose import thumbprint
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.record import folder
 from gardesh.record.keys import KeyStore
@@ -28,24 +28,10 @@ from gardesh.record.registers import NOWHERE
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 
-FILE_UNREADABLE = define(
-    "file-unreadable",
-    404,
-    en="The file {file} cannot be read: {reason}.",
-    fa="پرونده‌ی {file} خوانده نشد: {reason}.",
-)
 keys_app = typer.Typer(no_args_is_help=True, help="Make and list the signing keys of this machine.")
 At = Annotated[
     str | None, typer.Option("--at", help="The instant to record (ISO 8601), never before the last one.")
 ]
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file, or of standard input for `-`. Raises `file-unreadable`."""
-    try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise Problem(FILE_UNREADABLE, file=str(path), reason=error.strerror or "unknown") from None
 
 
 def init(

@@ -467,8 +467,9 @@ def _withdraw_case(case: Case, step: Step, key: str, old: Head, paper: Paper) ->
     limit = case.procedure.spec.withdrawal
     if limit is None:
         raise Problem(NOT_ALLOWED, "/circulation/act", issuer=paper.issuer, act="withdraw", slot=step.name)
-    if limit.until is not None and case.steps[case.procedure.by_name[limit.until].index].ever:
-        raise Problem(TOO_LATE_TO_WITHDRAW, "/circulation/act", step=limit.until)
+    for until in limit.limits:
+        if case.steps[case.procedure.by_name[until].index].ever:
+            raise Problem(TOO_LATE_TO_WITHDRAW, "/circulation/act", step=until)
     return Verdict(step, key, "withdraw", old, old, withdraws_case=True)
 
 

@@ -255,8 +255,12 @@ class BoundTo(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Withdrawal(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    until: Name | None = None
-    """The opener may withdraw the case until that step has a document."""
+    until: Name | list[Name] = []
+    """The opener may withdraw the case until that step, or the first of these, has a document."""
+
+    @property
+    def limits(self) -> list[str]:
+        return [self.until] if isinstance(self.until, str) else self.until
 
 
 class ProcedureFile(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):

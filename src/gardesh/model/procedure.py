@@ -218,8 +218,9 @@ class _Compiler:
                 ways = getattr(step, word)
                 if ways is not None and ways.until is not None and ways.until not in by_name:
                     raise self.fail(f"steps/{s}/{word}/until", f"there is no step {ways.until!r}")
-        if self.spec.withdrawal and self.spec.withdrawal.until and self.spec.withdrawal.until not in by_name:
-            raise self.fail("withdrawal/until", f"there is no step {self.spec.withdrawal.until!r}")
+        for until in self.spec.withdrawal.limits if self.spec.withdrawal else ():
+            if until not in by_name:
+                raise self.fail("withdrawal/until", f"there is no step {until!r}")
 
     def read_steps(self, made: Expression, place: str) -> set[str]:
         unknown = sorted(v for v in made.variables if v not in self.vars)

@@ -277,7 +277,7 @@ class Cases:
                     case.withdrawn,
                     self.waking.get(case.id),
                     view_of(case, shown),
-                )  # fmt: skip
+                )
             )
             self.store.run("DELETE FROM waits WHERE case_id = ?", case.id)
             waits += [

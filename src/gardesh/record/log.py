@@ -82,6 +82,12 @@ class Log:
             self.note = self.begin_checkpoint(self.edge, at).result()
         return self.note
 
+    def keep_checkpoint(self) -> None:
+        """Store the newest checkpoint; each earlier one was stored with the batch that came after it."""
+        if self.note:
+            with self.store.writing():
+                self.store.add(schema.checkpoints, [(self.size, self.note)], replace=True)
+
     def full_tile(self, level: int, index: int) -> bytes:
         row = self.store.one("SELECT data FROM tiles WHERE level = ? AND number = ?", level, index)
         return bytes(row[0]) if row is not None else b""

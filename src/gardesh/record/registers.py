@@ -158,7 +158,7 @@ class Registers:
                 row.since,
                 row.until,
                 None,
-            )  # fmt: skip
+            )
         )
 
     def _undo(self, effect: Effect, position: int) -> None:

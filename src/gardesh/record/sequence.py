@@ -13,9 +13,10 @@ from gardesh.model import demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.fold import Change
+from gardesh.model.judgement import NOT_ALLOWED
 from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.problem import Problem, define
-from gardesh.model.procedure import Procedure, Step
+from gardesh.model.procedure import ACTS, Procedure, Step
 from gardesh.model.receipt import Receipt
 from gardesh.model.slot import DUE, ISSUED, Head
 from gardesh.record import schema
@@ -126,9 +127,8 @@ class Sequencer:
                     edge = self.log.append(self.entries)
                     pen = self.log.begin_checkpoint(edge, now)
                 self._flush()
-                if edge is not None:
-                    if previous:
-                        self.store.add(schema.checkpoints, [(self.log.size, previous)], replace=True)
+                if edge is not None and previous:
+                    self.store.add(schema.checkpoints, [(self.log.size, previous)], replace=True)
         except BaseException:
             self._forget()
             raise
@@ -187,6 +187,9 @@ class Sequencer:
         Raises Spoiled when what follows from the document elsewhere fails: the batch is then to be rolled back.
         """
         self.pass_time(now)
+        if paper.act not in ACTS:
+            slot = paper.step if paper.key is None else f"{paper.step}:{paper.key}"
+            raise Problem(NOT_ALLOWED, "/circulation/act", issuer=paper.issuer, act=paper.act, slot=slot)
         parent: Target | None = None
         if paper.case is None:
             case = self._opened(paper, now)
@@ -324,7 +327,7 @@ class Sequencer:
                 paper.key or "",
                 paper.act,
                 paper.signed,
-            )  # fmt: skip
+            )
         )
         self.disclosures.append((self.position, paper.tail))
         self.entries.append((paper.digest, at))
@@ -341,9 +344,8 @@ class Sequencer:
             moment = case.moment(self.position, now)
             for kind, made in checked.identifiers.items():
                 value = made.evaluate({"this": head.value}, moment)
-                for each in value if isinstance(value, list) else [value]:
-                    if each is not None:
-                        found.append((kind, str(each), self.position))
+                values = value if isinstance(value, list) else [value]
+                found += [(kind, str(each), self.position) for each in values if each is not None]
         return found
 
     # -- what follows -------------------------------------------------------------------------------------
@@ -419,7 +421,8 @@ class Sequencer:
         return used
 
     def _reusable(self, case: Case, step: Step, at: int) -> tuple[str, str, str, bytes] | None:
-        assert step.reuse_about is not None and step.spec.reuse is not None
+        assert step.reuse_about is not None
+        assert step.spec.reuse is not None
         reads = [s.index for s in case.procedure.steps if s.var in step.reuse_about.variables]
         about = step.reuse_about.evaluate(case.environment(reads), case.moment(self.position, at))
         if not isinstance(about, str):

@@ -2,14 +2,18 @@
 
 The record is read in log order into a fresh node of views in memory. Each document must be accepted again at its
 recorded time and place; each document of the clock must be the one that the passing of time makes; the root over
-all must be the one that the newest checkpoint signs. Nothing of the node's own views is trusted.
+the documents must be the one that each stored checkpoint signs. Nothing of the node's own views is trusted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from gardesh.model import note
+from gardesh.model.case import Case
+from gardesh.model.checkpoint import Policy
 from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
@@ -17,11 +21,14 @@ from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.jose import PublicKey
 from gardesh.model.library import Library
 from gardesh.model.problem import Problem, define
+from gardesh.model.procedure import Step
+from gardesh.model.signer import Verifier
+from gardesh.model.treehead import TreeHead
 from gardesh.record import schema
 from gardesh.record.clock import Clock
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
-from gardesh.record.sequence import Sequencer
+from gardesh.record.sequence import Sequencer, Spoiled
 from gardesh.record.store import Store
 
 AUDIT_DIFFERS = define(
@@ -30,6 +37,7 @@ AUDIT_DIFFERS = define(
     en="Document {position} does not follow from those before it: {reason}.",
     fa="سند {position} از سندهای پیش از خود به دست نمی‌آید: {reason}.",
 )
+AT = list(schema.documents.columns.keys()).index("recorded_at")
 
 
 @dataclass(slots=True)
@@ -47,12 +55,28 @@ class Audit:
         return not self.problems
 
 
-class Replay(Sequencer):
-    """A sequencer that is told its documents: where the clock would sign, it takes what was signed then."""
+Row = tuple[Any, ...]
+"""A row of `documents`, in the order of its columns."""
 
-    def __init__(self, store: Store, library: Library, log: Log, clock: RecordedClock) -> None:
+
+class Replay(Sequencer):
+    """A sequencer that is told its documents: each that it records is shown to `seen`."""
+
+    def __init__(
+        self, store: Store, library: Library, log: Log, clock: Clock, seen: Callable[[Row], None]
+    ) -> None:
         super().__init__(store, library, log, clock)
-        self.recorded = clock
+        self.seen = seen
+
+    def _record(self, paper: Envelope, case: Case, at: int) -> None:
+        super()._record(paper, case, at)
+        self.seen(self.documents[-1])
+
+    def write(self) -> None:
+        """Write to the open transaction, and keep nothing of what was written."""
+        self._flush()
+        self.entries.clear()
+        self.fresh.clear()
 
 
 class RecordedClock(Clock):
@@ -61,24 +85,30 @@ class RecordedClock(Clock):
     def __init__(self, name: str, ahead: Callable[[], Envelope | None]) -> None:
         self.name = name
         self.ahead = ahead
-        self.taken: list[Envelope] = []
 
-    def _document(self, case, step, key, at, *, act, subject, outcome=None, names=None):  # type: ignore[no-untyped-def]
+    def _document(
+        self,
+        case: Case,
+        step: Step,
+        key: str,
+        at: int,
+        *,
+        act: str,
+        subject: dict[str, Any],
+        outcome: str | None = None,
+        names: str | None = None,
+    ) -> Envelope:
         paper = self.ahead()
-        made = (self.name, case.id, step.name, key, act, outcome, subject, names)
         if paper is None:
-            raise Problem(
-                AUDIT_DIFFERS,
-                position="—",
-                reason=f"the clock owed {act} of {step.name} and did not record it",
-            )
+            reason = f"the clock owed {act} of {step.name} and did not record it"
+            raise Problem(AUDIT_DIFFERS, position="—", reason=reason)
+        made = (self.name, case.id, step.name, key, act, outcome, subject, names)
         found = (
             paper.issuer, paper.case, paper.step, paper.key or "", paper.act, paper.outcome, paper.subject, paper.names,
         )  # fmt: skip
         if made != found:
             reason = f"time makes {act} of {step.name} {key}, the record has {paper.act} of {paper.step} {paper.key or ''}"
             raise Problem(AUDIT_DIFFERS, position="—", reason=reason)
-        self.taken.append(paper)
         return paper
 
 
@@ -98,6 +128,31 @@ def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterato
         first = rows[-1][0] + 1
 
 
+def _rows(store: Store, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
+    """Each row of `documents` with its disclosures, in log order."""
+    columns = ", ".join(f'd."{c.name}"' for c in schema.documents.columns)
+    sql = (
+        f"SELECT {columns}, x.data FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
+        " WHERE d.position >= ? ORDER BY d.position LIMIT ?"
+    )
+    first = 0
+    while rows := store.rows(sql, first, size):
+        for *row, data in rows:
+            yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row), bytes(data)
+        first = rows[-1][0] + 1
+
+
+def _notes(store: Store, size: int = 1_000) -> Iterator[tuple[int, bytes]]:
+    """The stored checkpoints by the size of the log that they sign."""
+    first = 0
+    while rows := store.rows(
+        "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?", first, size
+    ):
+        for number, raw in rows:
+            yield number, bytes(raw)
+        first = rows[-1][0] + 1
+
+
 class Auditor:
     """Replays the record of `source` into views in `scratch` (in memory by default)."""
 
@@ -105,40 +160,62 @@ class Auditor:
         self, source: Store, library: Library, clock_name: str, scratch: Store | None = None
     ) -> None:
         self.source, self.library = source, library
-        self.documents = stored_documents(source)
-        self.next: tuple[int, int, Envelope] | None = None
-        self.clock = RecordedClock(clock_name, self._ahead)
+        self.rows, self.notes = _rows(source), _notes(source)
+        self.next, self.note = next(self.rows, None), next(self.notes, None)
+        self.taken: Row = ()
         self.scratch = scratch or Store(":memory:", create=True)
-        origin = (source.setting("origin") or b"").decode()
-        self.replay = Replay(self.scratch, library, Log(self.scratch, origin, ()), self.clock)
+        self.origin = (source.setting("origin") or b"").decode()
+        log, clock = Log(self.scratch, self.origin, ()), RecordedClock(clock_name, self._ahead)
+        self.replay = Replay(self.scratch, library, log, clock, self._seen)
         self.edge = TileEdge()
         self.found = Audit()
         self._keys: dict[str, PublicKey] = {}
-        self._advance()
-
-    def _advance(self) -> None:
-        row = next(self.documents, None)
-        self.next = (row[0], row[1], parse(row[2])) if row is not None else None
+        self._newest_note = b""
+        self._log_keys: list[str] = []
 
     def _ahead(self) -> Envelope | None:
         """The clock's document that the record holds next; taking it moves on."""
         if self.next is None:
             return None
-        position, at, paper = self.next
-        self._count(position, at, paper)
-        self._advance()
+        paper = parse(self.next[0][-1] + self.next[1])
+        self._take(paper)
         return paper
 
-    def _count(self, position: int, at: int, paper: Envelope) -> None:
+    def _take(self, paper: Envelope) -> None:
+        """The record's next document is the one that is judged now."""
+        assert self.next is not None
+        self.taken = self.next[0]
+        self.next = next(self.rows, None)
+        at = self.taken[AT]
         self._signed(paper, at)
         self.scratch.add(schema.tiles, self.edge.append([entry_hash(paper.digest, at)]))
+        self._compare_note()
         self.found.documents += 1
         self.found.by_clock += paper.act in CLOCK_ACTS
 
+    def _seen(self, made: Row) -> None:
+        """What the replay records has to be what is stored, column by column."""
+        wrong = [c.name for c, a, b in zip(schema.documents.columns, made, self.taken, strict=True) if a != b]
+        if wrong:
+            raise Problem(AUDIT_DIFFERS, position="—", reason=f"it is stored with another {', '.join(wrong)}")
+
+    def _compare_note(self) -> None:
+        """A checkpoint of this size has to sign this root."""
+        if self.note is None or self.note[0] > self.edge.size:
+            return
+        size, raw = self.note
+        self.note = next(self.notes, None)
+        if TreeHead.parse(note.parse(raw).text) != TreeHead(self.origin, size, self.edge.root()):
+            reason = f"the checkpoint of {size} documents signs another root"
+            raise Problem(AUDIT_DIFFERS, position="—", reason=reason)
+        self._newest_note = raw
+
     def _signed(self, paper: Envelope, at: int) -> None:
         key = self._keys.get(paper.kid)
-        if self.replay.size == 0 and not self._keys:
+        if self.replay.size == 0:
             value = self.replay.genesis_key(paper)
+            log = paper.subject.get("log")
+            self._log_keys = log.get("keys", []) if isinstance(log, dict) else []
         else:
             value = self.replay.registers.value("core/keys", paper.kid, NOWHERE, at)
         if value is None or value["org"] != paper.issuer or value.get("state") != "in-force":
@@ -149,47 +226,57 @@ class Auditor:
 
     def run(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
         """Replay everything. Stops at the first document that does not follow; what comes after rests on it."""
-        replay = self.replay
         with self.scratch.writing():
-            while self.next is not None:
-                position, at, paper = self.next
-                try:
-                    self._step(position, at, paper)
-                except Problem as problem:
-                    self.found.problems.append(
-                        Problem(
-                            AUDIT_DIFFERS, f"/{position}", position=position, reason=problem.sentence("en")
-                        )
+            try:
+                while self.next is not None:
+                    self._step(*self.next)
+                    if self.found.documents % 500 == 0:
+                        self.replay.write()
+                        progress(self.found.documents)
+                self._finish()
+            except (Problem, Spoiled) as found:
+                problem = found.problem if isinstance(found, Spoiled) else found
+                position = self.replay.size
+                self.found.problems.append(
+                    Problem(
+                        AUDIT_DIFFERS, f"/{position}", position=position, reason=problem.params.get("reason")
+                        if problem.code == AUDIT_DIFFERS else problem.sentence("en"),
                     )
-                    break
-                if self.found.documents % 500 == 0:
-                    replay._flush()
-                    progress(self.found.documents)
-            time = self.source.setting("time")
-            if time is not None and self.found.whole:
-                replay.pass_time(int(time))
-            replay._flush()
-            (self.found.cases,) = self.scratch.one("SELECT count(*) FROM cases")
+                )
+            else:
+                self.replay.write()
+                (self.found.cases,) = self.scratch.one("SELECT count(*) FROM cases")
         self.found.root = self.edge.root().hex()
         return self.found
 
-    def _step(self, position: int, at: int, paper: Envelope) -> None:
-        replay = self.replay
+    def _step(self, row: Row, data: bytes) -> None:
+        replay, position, at = self.replay, row[0], row[AT]
         if at < replay.last_at:
             raise Problem(AUDIT_DIFFERS, position=position, reason="time goes back")
         if position != replay.size:
             raise Problem(AUDIT_DIFFERS, position=position, reason=f"position {replay.size} is missing")
+        paper = parse(row[-1] + data)
         before = self.found.documents
         replay.pass_time(at)
         if self.found.documents != before:
             return
         if paper.act in CLOCK_ACTS:
-            raise Problem(
-                AUDIT_DIFFERS, position=position, reason=f"no term had passed that makes {paper.act}"
-            )
-        self._count(position, at, paper)
-        self._advance()
+            reason = f"no term had passed that makes {paper.act}"
+            raise Problem(AUDIT_DIFFERS, position=position, reason=reason)
+        self._take(paper)
         replay.accept(paper, at)
+
+    def _finish(self) -> None:
+        """Time passes as far as it did in the record; the newest checkpoint has to be the log's own."""
+        time = self.source.setting("time")
+        if time is not None:
+            self.replay.pass_time(int(time))
+        if self.note is not None:
+            reason = f"a checkpoint signs {self.note[0]} documents"
+            raise Problem(AUDIT_DIFFERS, position="—", reason=reason)
+        if self._newest_note and self._log_keys:
+            keys = tuple(Verifier.parse(key) for key in self._log_keys)
+            Policy(self.origin, keys).verify(self._newest_note)
 
 
 def copy_views(source: Store, target: Store) -> None:
