@@ -1,0 +1,181 @@
+"""The command line as a person and as a program would use it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gardesh.cli import main
+
+PASSPHRASE = "a-long-enough-passphrase"
+
+
+class Shell:
+    """Runs `gardesh` in this process, in a home of its own."""
+
+    def __init__(self, home: Path, patch: pytest.MonkeyPatch) -> None:
+        self.home, self.patch = home, patch
+        patch.setenv("GARDESH_HOME", str(home / "node"))
+        patch.setenv("GARDESH_PASSPHRASE", PASSPHRASE)
+        patch.setenv("COLUMNS", "200")
+        patch.delenv("GARDESH_LANG", raising=False)
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        self.patch.setattr("sys.argv", ["gardesh", *words])
+        out = io.StringIO()
+        got = 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            try:
+                main()
+            except SystemExit as stop:
+                got = int(stop.code or 0)
+        assert got == code, out.getvalue()
+        assert "Traceback" not in out.getvalue()
+        return out.getvalue()
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self("--json", *words, code=code))
+
+
+@pytest.fixture()
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    return Shell(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A node with the pack that `pack new` makes, a citizen and an office. Each test gets a copy."""
+    home = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        made = Shell(home, patch)
+        made("pack", "new", "parks", "--to", str(home))
+        made("init", "--pack", str(home / "parks"), "--at", "2026-01-03T08:00:00+03:30")
+        for org, role in (("sara", "applicant"), ("city", "office"), ("stranger", "applicant")):
+            made("keys", "new", org)
+            made("admit", org, "--role", role, "--at", "2026-01-03T08:00:00+03:30")
+    return home
+
+
+@pytest.fixture()
+def node(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    shutil.copytree(template, tmp_path / "home")
+    return Shell(tmp_path / "home", monkeypatch)
+
+
+def request(node: Shell, wish: str = "a bench") -> dict[str, Any]:
+    subject = node.home / "subject.json"
+    subject.write_text(json.dumps({"applicant": "0499370899", "wish": wish}), encoding="utf-8")
+    paper = node.home / "request.sd-jwt"
+    at = ("--at", "2026-01-03T09:00:00+03:30")
+    node("sign", "parks/request", "request", "--as", "sara", "--subject", str(subject), "--out", str(paper), *at)
+    accepted: dict[str, Any] = node.json("submit", str(paper), *at)
+    return accepted
+
+
+def test_a_case_goes_from_request_to_answer(node: Shell) -> None:
+    case = request(node)["case"]
+    plan = node.json("plan", case, "--at", "2026-01-03T10:00:00+03:30")
+    assert [(w["slot"], w["role"], w["state"]) for w in plan["due"]] == [("answer", "office", "due")]
+    assert node.json("worklist", "city")[0]["case"] == case
+    why = node.json("why", case[:10])
+    assert why["goal"][0]["slot"] == "answer"
+    empty = node.home / "empty.json"
+    empty.write_text("{}", encoding="utf-8")
+    paper = node.home / "answer.sd-jwt"
+    at = ("--at", "2026-01-04T09:00:00+03:30")
+    words = ("--as", "city", "--subject", str(empty), "--outcome", "approved", "--out", str(paper))
+    node("sign", case, "answer", *words, *at)
+    node("submit", str(paper), *at)
+    told = node.json("why", case)
+    assert told["status"] == "closed"
+    assert sum(p["until"] - p["since"] for p in told["critical_path"]) == 24 * 3600 * 1000
+    assert node.json("audit")["whole"] is True
+    assert node.json("rebuild")["differed"] == []
+
+
+def test_a_document_sent_twice_gets_the_same_place(node: Shell) -> None:
+    first = request(node)
+    again = node.json("submit", str(node.home / "request.sd-jwt"))
+    assert (again["position"], again["digest"]) == (first["position"], first["digest"])
+
+
+def test_a_refusal_has_code_pointer_and_both_languages(node: Shell) -> None:
+    subject = node.home / "bad.json"
+    subject.write_text(json.dumps({"applicant": "123", "wish": "x"}), encoding="utf-8")
+    paper = node.home / "bad.sd-jwt"
+    node("sign", "parks/request", "request", "--as", "sara", "--subject", str(subject), "--out", str(paper))
+    told = node.json("submit", str(paper), code=1)
+    assert told["code"] == "schema-violated"
+    assert told["pointer"] == "/credentialSubject/applicant"
+    assert told["detail"]["fa"]
+    assert told["detail"]["en"]
+
+
+def test_an_office_reads_only_what_its_step_needs_and_the_read_is_recorded(node: Shell) -> None:
+    position = str(request(node)["position"])
+    seen = node.json("show", position, "--document", "--as", "city", "--purpose", "to answer")
+    assert seen["subject"] == {"wish": "a bench"}
+    assert seen["right"] == ["wish"]
+    readers = node.json("show", position, "--document", "--readers")
+    assert [(r["reader"], r["fields"], r["purpose"]) for r in readers] == [("city", "wish", "to answer")]
+    assert node.json("show", position, "--document", "--as", "stranger", code=1)["code"] == "not-readable"
+
+
+def test_silence_is_recorded_when_time_passes(node: Shell) -> None:
+    request(node)
+    assert node.json("tick", "--at", "2026-01-03T10:00:00+03:30") == {"recorded": 0}
+
+
+def test_the_log_proves_itself(node: Shell) -> None:
+    request(node)
+    note = node("log", "checkpoint")
+    assert note.splitlines()[1] == "5"
+    assert node("log", "prove", "4").startswith("c2sp.org/tlog-proof@v1")
+    assert node.json("log", "consistency", "2")["new"] == 5
+    assert node.json("log", "prove", "99", code=1)["code"] == "beyond-the-log"
+    node("log", "publish", str(node.home / "public"))
+    assert (node.home / "public" / "tile" / "entries" / "000.p" / "5").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("plan", "abc"), "no-such-case"),
+        (("show", "ffff"), "no-such-document"),
+        (("submit", "no-such-file"), "file-unreadable"),
+        (("sign", "nowhere/request", "request", "--as", "sara"), "no-such-pack"),
+        (("sign", "parks/request", "nothing", "--as", "sara"), "no-such-step"),
+        (("sign", "parks/request", "request", "--as", "nobody"), "no-such-key"),
+        (("init",), "already-a-node"),
+    ],
+)
+def test_a_mistake_gets_a_code_and_a_sentence_never_a_traceback(node: Shell, words: tuple[str, ...], code: str) -> None:
+    assert node.json(*words, code=1)["code"] == code
+
+
+def test_without_a_node_every_question_says_so(shell: Shell) -> None:
+    for words in (("plan", "abc"), ("audit",), ("case", "list"), ("worklist", "x")):
+        assert shell.json(*words, code=1)["code"] == "not-a-node"
+
+
+def test_a_wrong_passphrase_is_named(node: Shell) -> None:
+    node.patch.setenv("GARDESH_PASSPHRASE", "another-passphrase")
+    assert node.json("tick", code=1)["code"] == "key-passphrase-wrong"
+
+
+def test_persian_has_persian_digits_and_jalali_dates(node: Shell) -> None:
+    case = request(node)["case"]
+    shown = node("--lang", "fa", "plan", case)
+    assert "۱۴۰۴/۱۰/۱۳" in shown
+    assert "سررسید" in shown or "گذشته از مهلت" in shown
+
+
+def test_help_is_there_for_every_command(shell: Shell) -> None:
+    for words in ((), ("pack",), ("keys",), ("case",), ("log",), ("import",), ("sign",), ("submit",)):
+        assert "Usage" in shell(*words, "--help")
