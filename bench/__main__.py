@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import material, scale
 from bench.roofline import Roofline
 from bench.table import Table, machine, memory_mb, seconds
-from gardesh.exchange import case_file
+from gardesh.exchange import case_file, case_file_check
 from gardesh.model.document import parse
 from gardesh.model.jose import PublicKey
 from gardesh.node import Node
@@ -75,10 +75,10 @@ def main() -> None:
         scale.measure(table, whole, place, said.full)
         case_id = whole.store.one("SELECT id FROM cases WHERE procedure = 'import' LIMIT 1")[0]
         data = case_file.export(whole, case_id)
-        found = case_file.verify(data)
+        found = case_file_check.verify(data)
         if found.problems:
             raise SystemExit(str(found.problems[0]))
-        spent = seconds(lambda: case_file.verify(data))
+        spent = seconds(lambda: case_file_check.verify(data))
         table.add("case file verified offline", found.documents / spent, "documents/s", None, "≥ 5,000")
         begun = time.perf_counter()
         audit = Auditor(whole.store, whole.library, whole.sequencer.clock.name).run()

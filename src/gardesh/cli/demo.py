@@ -13,7 +13,7 @@ import typer
 from gardesh import worked
 from gardesh.cli import output
 from gardesh.cli.case_commands import show_path, state
-from gardesh.exchange import case_file
+from gardesh.exchange import case_file, case_file_check
 from gardesh.model import demand
 from gardesh.model.case import Case
 from gardesh.model.path import critical_path
@@ -190,7 +190,7 @@ class Teller:
         data = case_file.export(player.node, case.id)
         (place / "case.gardesh.zip").write_bytes(data)
         begun = time.perf_counter()
-        found = case_file.verify(data)
+        found = case_file_check.verify(data)
         spent = round((time.perf_counter() - begun) * 1000)
         if found.problems:
             raise found.problems[0]
@@ -204,7 +204,7 @@ class Teller:
         at = len(data) // 2
         bad = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         try:
-            problems = case_file.verify(bad).problems
+            problems = case_file_check.verify(bad).problems
         except Problem as problem:
             problems = [problem]
         output.say(
