@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gardesh.cli import case_commands, import_commands, node_commands, output, pack_commands, proof_commands
+from gardesh.cli import case_commands, case_file_commands, demo, import_commands, node_commands, output, pack_commands, proof_commands
 from gardesh.model.problem import Problem, define
 
 INTERNAL_FAULT = define(
@@ -33,6 +33,8 @@ for command in (
     case_commands.worklist, proof_commands.audit, proof_commands.rebuild,
 ):  # fmt: skip
     app.command()(command)
+app.command("verify")(case_file_commands.verify_document)
+app.command()(demo.demo)
 app.add_typer(node_commands.keys_app, name="keys")
 app.add_typer(proof_commands.log_app, name="log")
 app.add_typer(case_commands.app, name="case")
@@ -65,7 +67,7 @@ def main() -> None:
         sys.exit(3 if problem.kind.status == 503 else 1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as fault:  # noqa: BLE001 - the last stop: a fault of ours must not look like the user's
+    except Exception as fault:  # the last stop: a fault of ours must not look like the user's
         if os.environ.get("GARDESH_DEBUG"):
             raise
         output.show_problem(Problem(INTERNAL_FAULT, fault=f"{type(fault).__name__}: {fault}"))
