@@ -8,12 +8,13 @@ from typing import Any
 from gardesh import worked
 from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.pack import Pack
+from gardesh.model.signer import Signer
 from gardesh.node import Node
 from gardesh.play import Player
 from gardesh.record import folder
-from gardesh.record.founding import new_clock_key, new_log_signers
-from gardesh.record.log import Log
 from gardesh.record.clock import Clock
+from gardesh.record.founding import new_clock_key
+from gardesh.record.log import Log
 from gardesh.record.store import Store
 from gardesh.study.audit import stored_documents
 
@@ -28,6 +29,7 @@ class Material:
     setup: list[bytes]
     cases: list[list[bytes]]
     at: int
+    signers: list[Signer]
 
     @property
     def documents(self) -> int:
@@ -59,7 +61,7 @@ def imports(count: int) -> Material:
         ends.append(player.node.sequencer.size)
     rows = [(p, paper) for p, _, paper in stored_documents(player.node.store)]
     by_case: dict[int, str] = {
-        p: c for p, c in player.node.store.rows("SELECT position, case_id FROM documents")
+        row[0]: row[1] for row in player.node.store.rows("SELECT position, case_id FROM documents")
     }
     clock = {
         p
@@ -73,7 +75,7 @@ def imports(count: int) -> Material:
     for end in ends:
         cases.append([paper for p, paper in rows if begin <= p < end and p not in clock])
         begin = end
-    return Material(packs, setup, cases, player.now)
+    return Material(packs, setup, cases, player.now, list(player.node.log.signers))
 
 
 def read(name: str, text: str) -> worked.WorkedCase:
@@ -88,7 +90,7 @@ def read(name: str, text: str) -> worked.WorkedCase:
 
 def node(store: Store, material: Material) -> Node:
     """A fresh node that has accepted the set-up."""
-    origin = "gardesh.example/bench"
+    origin = "gardesh.example/play"
     with store.writing():
         for made in material.packs:
             folder.keep(store, made)
@@ -96,7 +98,7 @@ def node(store: Store, material: Material) -> Node:
     made_node = Node(
         store,
         folder.stored(store),
-        Log(store, origin, new_log_signers(origin)),
+        Log(store, origin, material.signers),
         Clock("clock", new_clock_key()),
     )
     for paper in material.setup:

@@ -32,7 +32,9 @@ class Roofline:
         connection = sqlite3.connect(self.place / f"roofline-{self._n}.sqlite", isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("CREATE TABLE log (position INTEGER PRIMARY KEY, digest BLOB, at INTEGER, data BLOB)")
+        connection.execute(
+            "CREATE TABLE log (position INTEGER PRIMARY KEY, digest BLOB, at INTEGER, data BLOB)"
+        )
         decode = msgspec.json.Decoder().decode
         position = 0
         for first in range(0, len(self.work), batch):

@@ -26,7 +26,10 @@ def measure(table: Table, node: Node, place: Path, full: bool) -> None:
         for name, work in (
             ("plan", lambda: views.plan(half, now)),
             ("why", lambda: views.why(half, now)),
-            ("worklist page of 50", lambda: views.worklist("tpo", frozenset(["trade-promotion", "member"]), now)),
+            (
+                "worklist page of 50",
+                lambda: views.worklist("tpo", frozenset(["trade-promotion", "member"]), now),
+            ),
         ):
             rounds = 200
             begun = time.perf_counter()
@@ -36,14 +39,14 @@ def measure(table: Table, node: Node, place: Path, full: bool) -> None:
             table.add(f"{name} at {size:,} documents", spent * 1e3, "ms", None, "≤ 5")
     with store.writing():
         for name in ("documents", "disclosures"):
-            store.run(f"DELETE FROM {name} WHERE position >= {1 << 40}")  # noqa: S608
+            store.run(f"DELETE FROM {name} WHERE position >= {1 << 40}")
         store.run("DELETE FROM cases WHERE opener = 'copied'")
         store.run("DELETE FROM waits WHERE case_id NOT IN (SELECT id FROM cases)")
 
 
 def open_case(node: Node) -> str:
     """An import that waits half-way: the first half of a case's documents on a case of its own."""
-    row = node.store.one("SELECT id FROM cases WHERE procedure = 'import' ORDER BY opened_at DESC LIMIT 1")
+    row = node.store.one("SELECT id FROM cases WHERE procedure = 'import' AND closed_at IS NULL LIMIT 1")
     return str(row[0])
 
 
@@ -62,7 +65,9 @@ def grow(node: Node, size: int) -> None:
         for j in range(30):
             position = (1 << 40) + i * 30 + j
             digest = hashlib.sha256(b"%d" % position).digest()
-            documents.append((position, digest, digest, i, case_id, "copied", "trade/permit", "permit", "", "issue", b""))
+            documents.append(
+                (position, digest, digest, i, case_id, "copied", "trade/permit", "permit", "", "issue", b"")
+            )
         if len(documents) > 30_000:
             write(node, documents, cases, waits)
             documents, cases, waits = [], [], []

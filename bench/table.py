@@ -20,7 +20,11 @@ class Table:
     def add(self, what: str, figure: float, unit: str, ratio: float | None = None, target: str = "") -> None:
         shown = f"{figure:,.0f}" if figure >= 100 else f"{figure:,.2f}"
         self.rows.append((what, shown, unit, f"{ratio * 100:.0f} %" if ratio is not None else "", target))
-        print(f"  {what}: {shown} {unit}" + (f" ({ratio * 100:.0f} % of the roofline)" if ratio is not None else ""), flush=True)
+        print(
+            f"  {what}: {shown} {unit}"
+            + (f" ({ratio * 100:.0f} % of the roofline)" if ratio is not None else ""),
+            flush=True,
+        )
 
     def text(self) -> str:
         heads = ("what", "figure", "unit", "of the roofline", "target")

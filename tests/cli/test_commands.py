@@ -43,7 +43,7 @@ class Shell:
         return json.loads(self("--json", *words, code=code))
 
 
-@pytest.fixture()
+@pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return Shell(tmp_path, monkeypatch)
 
@@ -62,7 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture()
+@pytest.fixture
 def node(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     shutil.copytree(template, tmp_path / "home")
     return Shell(tmp_path / "home", monkeypatch)
@@ -73,7 +73,18 @@ def request(node: Shell, wish: str = "a bench") -> dict[str, Any]:
     subject.write_text(json.dumps({"applicant": "0499370899", "wish": wish}), encoding="utf-8")
     paper = node.home / "request.sd-jwt"
     at = ("--at", "2026-01-03T09:00:00+03:30")
-    node("sign", "parks/request", "request", "--as", "sara", "--subject", str(subject), "--out", str(paper), *at)
+    node(
+        "sign",
+        "parks/request",
+        "request",
+        "--as",
+        "sara",
+        "--subject",
+        str(subject),
+        "--out",
+        str(paper),
+        *at,
+    )
     accepted: dict[str, Any] = node.json("submit", str(paper), *at)
     return accepted
 
@@ -155,7 +166,9 @@ def test_the_log_proves_itself(node: Shell) -> None:
         (("init",), "already-a-node"),
     ],
 )
-def test_a_mistake_gets_a_code_and_a_sentence_never_a_traceback(node: Shell, words: tuple[str, ...], code: str) -> None:
+def test_a_mistake_gets_a_code_and_a_sentence_never_a_traceback(
+    node: Shell, words: tuple[str, ...], code: str
+) -> None:
     assert node.json(*words, code=1)["code"] == code
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from invoice_xml import FILE, FULL, MINIMAL_CREDIT_NOTE, UBL, invoice, party
+from invoice_xml import FILE, FULL, MINIMAL_CREDIT_NOTE, UBL, invoice, money, party
 
 from gardesh.exchange.ubl import Imported, read_invoice, schema_text, subject_schema
 from gardesh.exchange.xml_tree import Limits
@@ -197,6 +197,46 @@ def test_a_second_element_where_one_is_meant_is_listed_whole() -> None:
         (f"{above}/cbc:RegistrationName", "Other"),
         (f"{above}/cbc:CompanyID", "9"),
     ]
+
+
+def test_parts_of_two_elements_are_never_put_together() -> None:
+    first = (
+        "<cac:PartyLegalEntity><cbc:CompanyLegalForm>First form</cbc:CompanyLegalForm></cac:PartyLegalEntity>"
+    )
+    made = read_invoice(FULL.replace("<cac:PartyLegalEntity>", first + "<cac:PartyLegalEntity>", 1).encode())
+    assert made.subject["seller"]["legal_form"] == "First form"
+    assert "registration" not in made.subject["seller"]
+    assert "REG01" in {left.value for left in made.unplaced}
+
+
+def test_an_attribute_that_says_more_than_its_field_is_listed() -> None:
+    text = FULL.replace(
+        'currencyID="USD">2000.25<', 'currencyID="USD" currencyCodeListVersionID="2015">2000.25<'
+    )
+    (left,) = read_invoice(text.encode()).unplaced
+    assert (left.path, left.value) == (
+        "/Invoice/cac:LegalMonetaryTotal/cbc:PayableAmount/@currencyCodeListVersionID",
+        "2015",
+    )
+
+
+def test_what_has_no_meaning_without_a_part_that_is_missing_is_listed_whole() -> None:
+    one = f"<cac:AllowanceCharge>{money('Amount', '7')}<cbc:AllowanceChargeReason>why</cbc:AllowanceChargeReason>"
+    made = read_invoice(
+        FULL.replace("<cac:TaxExchangeRate>", one + "</cac:AllowanceCharge><cac:TaxExchangeRate>").encode()
+    )
+    above = "/Invoice/cac:AllowanceCharge[3]"
+    assert [(left.path, left.value) for left in made.unplaced] == [
+        (f"{above}/cbc:Amount", "7"),
+        (f"{above}/cbc:Amount/@currencyID", "USD"),
+        (f"{above}/cbc:AllowanceChargeReason", "why"),
+    ]
+
+
+def test_a_file_whose_reference_has_no_number_stays_in_the_list() -> None:
+    made = read_invoice(FULL.replace("<cbc:ID>ADD1</cbc:ID>", "").encode())
+    assert made.attachments == {}
+    assert any(left.path.endswith("cbc:EmbeddedDocumentBinaryObject") for left in made.unplaced)
 
 
 @pytest.mark.parametrize(

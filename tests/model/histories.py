@@ -134,7 +134,9 @@ def procedures(draw: st.DrawFn, *, timed: bool = True, alternatives: bool = True
         if kind == "each":
             step["each"] = draw(st.sampled_from(single)) + ".l"
         elif kind == "many":
-            step.update(many=True, within=draw(st.sampled_from(["2h", "4h"])), at_least=draw(st.integers(0, 2)))
+            step.update(
+                many=True, within=draw(st.sampled_from(["2h", "4h"])), at_least=draw(st.integers(0, 2))
+            )
         draw_details(draw, step, kind, timed)
         kinds[name], steps[name] = kind, step
     goal: Any = f"s{count}" if draw(st.booleans()) else sorted({f"s{count}", f"s{count - 1}"} - {"s0"})
@@ -215,7 +217,18 @@ SUBJECTS = st.fixed_dictionaries(
     },
     optional={"b": st.integers(0, 1)},
 )
-ACTS = ("issue",) * 8 + ("correct", "correct", "confirm", "mend", "withdraw", "revoke", "cease", "wait", "wait", "wild")
+ACTS = ("issue",) * 8 + (
+    "correct",
+    "correct",
+    "confirm",
+    "mend",
+    "withdraw",
+    "revoke",
+    "cease",
+    "wait",
+    "wait",
+    "wild",
+)
 
 
 def moves(acts: tuple[str, ...] = ACTS, *, least: int = 0, most: int = 24) -> st.SearchStrategy[list[Move]]:

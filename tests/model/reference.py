@@ -189,7 +189,11 @@ class Picture:
             return was
         if was.basis is None:
             was = Window(self.basis_now(step, ""), self.deadline(step, step.within, self.t, 0))
-        if was.deadline is not None and was.deadline <= self.t and self.enough(step, replace(was, closed=self.t)):
+        if (
+            was.deadline is not None
+            and was.deadline <= self.t
+            and self.enough(step, replace(was, closed=self.t))
+        ):
             return replace(was, closed=self.t)
         return was
 
@@ -348,7 +352,9 @@ class Picture:
         closed = self.before.closed_at if self.before is not None else None
         if closed is not None and all(self.stood(g, closed) for g in self.procedure.goal):
             return closed
-        stand = all(self.applies(g) is not None and self.stands(Ref(g.index), "") for g in self.procedure.goal)
+        stand = all(
+            self.applies(g) is not None and self.stands(Ref(g.index), "") for g in self.procedure.goal
+        )
         return self.t if stand else None
 
     def stood(self, step: Step, closed: int) -> bool:
@@ -463,7 +469,9 @@ class Picture:
                 return Term("none", used=used)
             if old.kind == "answer":
                 return replace(old, escalated=old.escalated or self.just_escalated(place))
-            return Term("answer", self.t, self.deadline(step, step.spec.answer_within.within, self.t, 0), used)
+            return Term(
+                "answer", self.t, self.deadline(step, step.spec.answer_within.within, self.t, 0), used
+            )
         return Term("none", used=0 if old.kind == "office" or state == "refused" else old.used)
 
     def elapsed(self, step: Step, term: Term) -> int:
@@ -483,7 +491,12 @@ class Picture:
         for (name, key), term in self.terms.items():
             spec = self.procedure.by_name[name].spec
             handled = spec.on_silence if term.kind == "office" else spec.answer_within
-            if term.deadline is not None and term.deadline <= self.t and not term.escalated and handled is not None:
+            if (
+                term.deadline is not None
+                and term.deadline <= self.t
+                and not term.escalated
+                and handled is not None
+            ):
                 found.add((name, key, term.deadline, term.kind == "answer"))
         return found
 

@@ -225,6 +225,11 @@ def test_what_remains_and_what_was_used_make_the_term(
         assert calendar.deadline(now, left) == calendar.deadline(start, term)
 
 
+def test_round_the_clock_a_working_day_from_midnight_is_a_whole_day() -> None:
+    assert ROUND_THE_CLOCK.deadline(at("2026-01-03"), Term(1, "wd")) == at("2026-01-04")
+    assert NIGHTS.deadline(tehran("2026-01-05T00:00"), Term(2, "wd")) == tehran("2026-01-07T00:00")
+
+
 def test_nothing_remains_of_a_term_that_is_used_up() -> None:
     assert IRAN.remaining(Term.parse("1wd"), 9 * HOUR) == Term(0, "wms")
     assert IRAN.remaining(Term.parse("2wd"), 3 * HOUR) == Term(13 * HOUR, "wms")

@@ -14,7 +14,7 @@ from gardesh.model import check_digits, code_lists, units
 from gardesh.model.identifiers import FORMATS, latin_digits, persian_digits, schema_formats
 
 VALID = {
-    "ir-national-code": ["0499370899", "0790419904", "0084575948"],
+    "ir-national-code": ["0499370899", "0790419904", "0084575948", "1234567040", "1234567131"],
     "ir-legal-id": ["10380284790", "10100387143", "10840096498"],
     "ir-economic-code": ["10380284790", "12345678901234"],
     "ir-postal-code": ["1619735744"],
@@ -29,7 +29,7 @@ VALID = {
     "ir-tax-invoice-number": ["DEF5GH0481F000000000C2", "DEF5GH0481F0000001FED8", "DEF5GH0481F009956F7211"],
     "ir-fiscal-memory-id": ["DEF5GH", "A11111"],
     "ir-foreign-national-code": ["104512345678"],
-    "container-number": ["MSKU6011672", "CMAU5110875", "GESU3927660", "TEXU3070079"],
+    "container-number": ["MSKU6011672", "CMAU5110875", "GESU3927660", "TEXU3070079", "MSKU1000090"],
     "un-locode": ["IRBND", "IRSRP", "DEHAM", "XZSEA", "GB2AB"],
     "currency": ["IRR", "EUR", "XAU", "BHD"],
     "country": ["IR", "AE", "TR"],
@@ -56,7 +56,15 @@ INVALID = {
         "IR82054010268002081790900",
         "ir820540102680020817909002",
     ],
-    "iban": ["NL13 RABO 0377 8155 00", "NL14RABO0377815500", "nl13RABO0377815500", "NL13"],
+    "iban": [
+        "NL13 RABO 0377 8155 00",
+        "NL14RABO0377815500",
+        "NL00ABNA0000000075",
+        "NL01ABNA0000000057",
+        "NL99ABNA0000000039",
+        "nl13RABO0377815500",
+        "NL13",
+    ],
     "ir-order-number": ["8123456", "812345678", "8123456a"],
     "kotaj": ["1002345", "100234567"],
     "hs-code": ["0806", "08062", "0806201", "00062000", "0806.20", "0806200000"],

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from gardesh.cli import case_commands, case_file_commands, demo, import_commands, node_commands, output, pack_commands, proof_commands
+from gardesh.cli import (
+    case_commands,
+    case_file_commands,
+    demo,
+    import_commands,
+    node_commands,
+    output,
+    pack_commands,
+    proof_commands,
+)
 from gardesh.model.problem import Problem, define
 
 INTERNAL_FAULT = define(

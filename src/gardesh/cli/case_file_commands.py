@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,9 @@ from gardesh.model.receipt import verify as verify_receipt
 from gardesh.record.registers import NOWHERE, Registers
 from gardesh.record.views import Views
 
-LogKeys = Annotated[list[str] | None, typer.Option("--log-key", help="Trust this key (vkey) for the log; may be repeated.")]
+LogKeys = Annotated[
+    list[str] | None, typer.Option("--log-key", help="Trust this key (vkey) for the log; may be repeated.")
+]
 
 
 @case_app.command()
@@ -47,8 +49,12 @@ def export(
 def verify(
     file: Annotated[Path, typer.Argument(help="A case file; - for standard input.")],
     log_key: LogKeys = None,
-    witness: Annotated[list[str] | None, typer.Option("--witness", help="A witness's key (vkey); may be repeated.")] = None,
-    quorum: Annotated[int, typer.Option("--quorum", min=0, help="How many witnesses must have co-signed.")] = 0,
+    witness: Annotated[
+        list[str] | None, typer.Option("--witness", help="A witness's key (vkey); may be repeated.")
+    ] = None,
+    quorum: Annotated[
+        int, typer.Option("--quorum", min=0, help="How many witnesses must have co-signed.")
+    ] = 0,
 ) -> None:
     """Check a case file: container, checkpoint, proofs, keys in force, signatures. Needs no node."""
     found = case_file_check.verify(read_file(file), trust(log_key or [], witness or [], quorum))
@@ -82,7 +88,10 @@ def verify(
 
 def verify_document(
     file: Annotated[Path, typer.Argument(help="A document, whole or in part; - for standard input.")],
-    key: Annotated[Path | None, typer.Option("--key", help="The issuer's public JWK; default: what this node's register says.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="The issuer's public JWK; default: what this node's register says."),
+    ] = None,
     receipt: Annotated[Path | None, typer.Option("--receipt", help="Its receipt (tlog-proof).")] = None,
     log_key: LogKeys = None,
 ) -> None:
@@ -96,7 +105,12 @@ def verify_document(
             raise Problem("key-unknown", kid=paper.kid)
         jwk = value["jwk"]
     verify_signature(paper, PublicKey.from_jwk(jwk))
-    told = {"digest": paper.digest.hex(), "issuer": paper.issuer, "type": paper.type, "shown": paper.subject}
+    told: dict[str, Any] = {
+        "digest": paper.digest.hex(),
+        "issuer": paper.issuer,
+        "type": paper.type,
+        "shown": paper.subject,
+    }
     if receipt is not None:
         policy = trust(log_key or [], [], 0) or log_policy(open_store())
         proven = verify_receipt(parse_receipt(read_file(receipt)), paper.digest, policy)

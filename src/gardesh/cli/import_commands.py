@@ -19,7 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="Make subjects from documents of ot
 def ubl(
     file: Annotated[Path, typer.Argument(help="A UBL 2.1 Invoice or CreditNote; - for standard input.")],
     out: Annotated[Path | None, typer.Option("--out", help="Write the subject (JSON) here.")] = None,
-    attachments: Annotated[Path | None, typer.Option("--attachments", help="Write embedded files into this folder.")] = None,
+    attachments: Annotated[
+        Path | None, typer.Option("--attachments", help="Write embedded files into this folder.")
+    ] = None,
 ) -> None:
     """A UBL invoice as the subject of a commercial invoice. Nothing is lost silently: what has no place is listed."""
     found = read_invoice(read_file(file))
@@ -39,8 +41,12 @@ def ubl(
     for problem in found.problems:
         output.show_problem(problem)
     if found.unplaced:
-        output.errors.print(output.t("These have no place in a commercial invoice:", "این‌ها در سیاهه‌ی تجاری جایی ندارند:"))
+        output.errors.print(
+            output.t("These have no place in a commercial invoice:", "این‌ها در سیاهه‌ی تجاری جایی ندارند:")
+        )
         for left in told["unplaced"]:
             output.errors.print(f"  {left['path']}  {left['value']}", markup=False)
     else:
-        output.errors.print(output.t("Everything in the file found its place.", "همه‌ی محتوای پرونده جای خود را یافت."))
+        output.errors.print(
+            output.t("Everything in the file found its place.", "همه‌ی محتوای پرونده جای خود را یافت.")
+        )

@@ -230,4 +230,4 @@ def schema(
             text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
             (to / f"{name}.schema.json").write_bytes(text)
         return
-    output.emit(schemas[kind] if kind in schemas else schemas)
+    output.emit(schemas.get(kind, schemas))

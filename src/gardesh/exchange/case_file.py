@@ -61,7 +61,9 @@ def export(node: Node, case_id: str) -> bytes:
     return pack_files(about, files, rows)
 
 
-def pack_files(about: dict[str, Any], files: dict[str, bytes], rows: list[tuple[int, int, Envelope]]) -> bytes:
+def pack_files(
+    about: dict[str, Any], files: dict[str, bytes], rows: list[tuple[int, int, Envelope]]
+) -> bytes:
     """The ZIP of these files, with the README, the page and the manifest that go with them."""
     full = {**files, "README.txt": readme(), "index.html": page(about, rows)}
     listed = {name: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in full.items()}
@@ -119,7 +121,8 @@ def key_documents(node: Node, papers: Iterable[Envelope]) -> dict[int, tuple[int
             continue
         seen.add(kid)
         for (position,) in node.store.rows(
-            "SELECT DISTINCT position FROM entries WHERE register = 'core/keys' AND key = ? ORDER BY position", kid
+            "SELECT DISTINCT position FROM entries WHERE register = 'core/keys' AND key = ? ORDER BY position",
+            kid,
         ):
             if position not in found:
                 found[position] = document(node, position)

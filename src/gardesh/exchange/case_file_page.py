@@ -78,7 +78,9 @@ def page(about: dict[str, Any], rows: list[tuple[int, int, Envelope]]) -> bytes:
         }
         for position, at, paper in rows
     ]
-    text = _environment.get_template("page").render(about=about, rows=shown, count_fa=persian_digits(str(len(rows))))
+    text = _environment.get_template("page").render(
+        about=about, rows=shown, count_fa=persian_digits(str(len(rows)))
+    )
     return text.encode()
 
 

@@ -261,7 +261,7 @@ def attachment(digest: bytes, media_type: str, size: int, name: str | None = Non
 
 def compose(
     *,
-    type: str,  # noqa: A002 - the claim's own name
+    type: str,
     issuer: str,
     valid_from_ms: int,
     pack: str,

@@ -148,7 +148,7 @@ class Expression:
         return Problem(TOO_COSTLY, source=self.source, budget=BUDGET)
 
 
-def compile(source: str, functions: Mapping[str, Function] | None = None) -> Expression:  # noqa: A001
+def compile(source: str, functions: Mapping[str, Function] | None = None) -> Expression:
     """Compiles an expression over the built-in functions and those given. Raises `expression-syntax`."""
     return Expression(source, parser.parse(source), BUILT_IN if not functions else {**BUILT_IN, **functions})
 

@@ -221,7 +221,9 @@ class Sequencer:
         self._record(paper, case, now)
         self.identifiers += index
         if paper.act in ("issue", "correct") and head.about is not None and head.outcome == "approved":
-            self.subjects.append((verdict.step.type, head.about, position, case.id, verdict.step.name, head.key))
+            self.subjects.append(
+                (verdict.step.type, head.about, position, case.id, verdict.step.name, head.key)
+            )
         self.registers.enter(changes, position, paper.digest)
         try:
             if parent is not None:

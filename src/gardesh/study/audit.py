@@ -239,8 +239,12 @@ class Auditor:
                 position = self.replay.size
                 self.found.problems.append(
                     Problem(
-                        AUDIT_DIFFERS, f"/{position}", position=position, reason=problem.params.get("reason")
-                        if problem.code == AUDIT_DIFFERS else problem.sentence("en"),
+                        AUDIT_DIFFERS,
+                        f"/{position}",
+                        position=position,
+                        reason=problem.params.get("reason")
+                        if problem.code == AUDIT_DIFFERS
+                        else problem.sentence("en"),
                     )
                 )
             else:
