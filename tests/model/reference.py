@@ -115,7 +115,8 @@ class Picture:
             self.withdrawn = True
         elif fact.act in ("withdraw", "revoke"):
             if fact.reach == "now":
-                self.heads[place] = replace(self.heads[place], expires=fact.at)
+                ends = self.heads[place].expires
+                self.heads[place] = replace(self.heads[place], expires=min(ends or fact.at, fact.at))
             else:
                 del self.heads[place]
 

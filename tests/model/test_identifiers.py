@@ -15,7 +15,7 @@ from gardesh.model.identifiers import FORMATS, latin_digits, persian_digits, sch
 
 VALID = {
     "ir-national-code": ["0499370899", "0790419904", "0084575948", "1234567040", "1234567131"],
-    "ir-legal-id": ["10380284790", "10100387143", "10840096498"],
+    "ir-legal-id": ["10380284790", "10100387143", "10840096498", "10380284700"],
     "ir-economic-code": ["10380284790", "12345678901234"],
     "ir-postal-code": ["1619735744"],
     "ir-sheba": ["IR820540102680020817909002"],
@@ -132,7 +132,8 @@ CHECKED = ("ir-national-code", "ir-sheba", "goods-id", "ir-tax-invoice-number")
 
 @given(st.sampled_from(CHECKED), st.data())
 def test_one_wrong_digit_is_always_seen(name: str, data: st.DataObject) -> None:
-    value = data.draw(st.sampled_from(VALID[name]))
+    # Of the rests of a national code 1 and 10 have the same check digit, so those that end in 1 see less.
+    value = data.draw(st.sampled_from([v for v in VALID[name] if name != "ir-national-code" or v[-1] != "1"]))
     if name == "ir-tax-invoice-number":
         place = data.draw(st.sampled_from([3, 21]))
     else:

@@ -37,7 +37,7 @@ class Reading:
 
 
 class Shape(Protocol):
-    """What stands at a place. `read` gives None, and takes nothing, where nothing fitting stands."""
+    """What stands at a place. `read` gives None where nothing fitting stands; what it took by then is given back."""
 
     def read(self, node: Node, leaf: Leaf, reading: Reading) -> Any: ...
 
@@ -183,16 +183,12 @@ class Group:
     key: tuple[str, ...] = ()
 
     def read(self, node: Node, leaf: Leaf, reading: Reading) -> dict[str, Any] | None:
-        mark = len(reading.taken)
         out: dict[str, Any] = {}
         for made in self.fields:
             value = _field(made, node, reading)
             if value is not None:
                 out.update(value if not made.name else {made.name: value})
-        if not out or any(name not in out for name in self.key):
-            reading.give_back(mark)
-            return None
-        return out
+        return out if out and all(name in out for name in self.key) else None
 
     def schema(self, language: str | None) -> dict[str, Any]:
         properties: dict[str, Any] = {}

@@ -113,7 +113,8 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
         verdict.head.rest = case.rest_now(step, key)
         verdict.head.stands_by = digest
     elif verdict.act == "revoke-now":
-        verdict.head.expires = t
+        ends = verdict.head.expires
+        verdict.head.expires = t if ends is None else min(ends, t)
         state.expiring = True
     else:
         changes += uncount(slot.head)
