@@ -453,6 +453,8 @@ def test_the_pack_carries_the_schema_that_the_reader_follows() -> None:
     file = ROOT / "packs" / "trade" / "documents" / "commercial-invoice.schema.yaml"
     assert file.read_text(encoding="utf-8") == schema_text()
     assert yaml.safe_load(schema_text()) == subject_schema()
+    document = yaml.safe_load((file.parent / "commercial-invoice.yaml").read_bytes())
+    assert document["schema"] == subject_schema()
 
 
 def test_the_schema_is_valid_and_every_field_has_titles_in_both_languages() -> None:
