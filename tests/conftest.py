@@ -8,6 +8,8 @@ import shutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from market import Market
+
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "long", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
@@ -31,6 +33,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if left:
             config.hook.pytest_deselected(items=left)
             items[:] = [i for i in items if i not in set(left)]
+
+
+@pytest.fixture
+def market() -> Market:
+    """A node of the market pack (tests/packs/market) in memory, its organisations admitted; see tests/market.py."""
+    return Market()
 
 
 @pytest.hookimpl(trylast=True)

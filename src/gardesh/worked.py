@@ -20,6 +20,11 @@ CASE_FILE_MALFORMED = define(
 )
 
 
+State = Literal[
+    "not-applicable", "unknown", "issued", "returned", "refused", "doubtful", "due", "overdue", "blocked"
+]
+
+
 class Party(Struct, forbid_unknown_fields=True, kw_only=True):
     roles: list[Name] = []
     name: Text | None = None
@@ -29,7 +34,7 @@ class Party(Struct, forbid_unknown_fields=True, kw_only=True):
 class Then(Struct, forbid_unknown_fields=True, kw_only=True):
     """What must be so after the act."""
 
-    states: dict[str, str] = {}
+    states: dict[str, State] = {}
     case: Literal["open", "closed", "withdrawn"] | None = None
     due: list[str] | None = None
     why: list[str] | None = None
@@ -111,6 +116,15 @@ class WorkedCase(Struct, forbid_unknown_fields=True, kw_only=True):
     parties: dict[str, Name | list[Name] | Party]
     registers: dict[str, dict[str, Any]] = {}
     acts: list[Act]
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a worked case, for editors."""
+    return {
+        **msgspec.json.schema(WorkedCase),
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:gardesh:schema:pack:case",
+    }
 
 
 def read(file: str, value: Any) -> WorkedCase:

@@ -426,7 +426,7 @@ class Picture:
         names: set[str] = set()
         if step.when is not None:
             names |= decided_by(step.when, env, self.moment(), guard=True)
-        if step.each is not None:
+        if step.each is not None and not names:
             names |= decided_by(step.each, env, self.moment())
         for below in self.procedure.steps:
             if below.var not in names:
@@ -528,7 +528,9 @@ class Picture:
     def rights(self, org: str, roles: frozenset[str], target: Place) -> dict[bytes, Any]:
         """What `org` may read of each document that was ever in the slot `target`: True, or a set of fields."""
         documents = [f for f in self.facts if (f.step, f.key) == target and f.act in NEW_HEADS]
-        found: dict[bytes, Any] = {f.digest: True if f.issuer == org else set() for f in documents}
+        made = self.procedure.by_name[target[0]]
+        opener = org == self.facts[0].issuer and (bool(made.outcomes) or made in self.procedure.goal)
+        found: dict[bytes, Any] = {f.digest: True if opener or f.issuer == org else set() for f in documents}
         for step in self.procedure.steps:
             for n, need in enumerate(step.needs):
                 for choice, ref in enumerate(need.refs):
@@ -684,7 +686,7 @@ class Chronicle:
         limit = self.procedure.spec.withdrawal
         if limit is None or paper.issuer != self.opener or self.now.closed_at is not None:
             return False
-        return limit.until is None or not self.ever(limit.until)
+        return not any(self.ever(step) for step in limit.limits)
 
     def ever(self, step: str) -> bool:
         return any(f.step == step and f.act in NEW_HEADS for f in self.now.facts)

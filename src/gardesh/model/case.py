@@ -12,6 +12,7 @@ from typing import Any
 from gardesh.model.expression import UNKNOWN, Unknown, decided_by
 from gardesh.model.library import Moment, World
 from gardesh.model.merkle import EMPTY_ROOT, leaf_hash, node_hash
+from gardesh.model.problem import Problem
 from gardesh.model.procedure import Need, Procedure, Ref, Step
 from gardesh.model.slot import (
     BLOCKED,
@@ -42,6 +43,9 @@ class Case:
         self.opened_at = at
         self.at = at
         self.position = 0
+        self.turn = 0
+        self.forced = False
+        """Whether what happens to it now cannot be refused: time passes, or another case has changed."""
         self.closed_at: int | None = None
         self.withdrawn = False
         self.steps = [StepState() for _ in procedure.steps]
@@ -276,7 +280,19 @@ class Case:
         return None if all_changed else changed
 
     def decide(self, step: Step, state: StepState) -> None:
-        """Whether the step applies, and to which elements (rules 5 and 7)."""
+        """Whether the step applies, and to which elements (rules 5 and 7).
+
+        An expression that fails refuses the document that makes it fail; where there is none to refuse, it is not
+        decided whether the step applies.
+        """
+        try:
+            self._decide(step, state)
+        except Problem:
+            if not self.forced:
+                raise
+            state.applies = None
+
+    def _decide(self, step: Step, state: StepState) -> None:
         if step.when is None and step.each is None:
             state.applies = True
             return
@@ -381,9 +397,12 @@ class Case:
         env = self.environment(step.reads)
         moment = self.moment_of(step.reads) if step.timely else self.moment(0, self.opened_at)
         names: set[str] = set()
-        for made, guard in ((step.when, True), (step.each, False)):
-            if made is not None:
-                names |= decided_by(made, env, moment, guard=guard)
+        try:
+            for made, guard in ((step.when, True), (step.each, False)):
+                if made is not None and not names:
+                    names |= decided_by(made, env, moment, guard=guard)
+        except Problem:
+            names = set(env)
         return [self.procedure.steps[i] for i in step.reads if self.procedure.steps[i].var in names]
 
 

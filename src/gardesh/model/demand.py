@@ -8,6 +8,7 @@ from typing import Any
 
 from gardesh.model.case import Case
 from gardesh.model.expression import Unknown
+from gardesh.model.problem import Problem
 from gardesh.model.procedure import Ref, Step
 from gardesh.model.slot import (
     BLOCKED,
@@ -134,7 +135,7 @@ def unwritten(case: Case, step: Step) -> Iterator[Place]:
     """Where the documents of a step that an expression waits for are still to be written."""
     state = case.steps[step.index]
     if state.applies is None or not step.multiple or step.many:
-        yield (step.index, "")
+        yield (step.index, WINDOW if step.multiple else "")
     else:
         yield from ((step.index, k) for k, s in sorted(state.slots.items()) if s.applies and s.head is None)
 
@@ -144,7 +145,8 @@ def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
         if not case.met(need, key):
             for ref in need.refs:
                 if case.steps[ref.step].applies is not False and not case.stands(ref, key):
-                    yield (ref.step, key if ref.same_key else "")
+                    many = case.procedure.steps[ref.step].many
+                    yield (ref.step, WINDOW if many else key if ref.same_key else "")
 
 
 def unsound(case: Case, step: Step, key: str, rest: tuple[Rest, ...]) -> Iterator[Place]:
@@ -155,7 +157,7 @@ def unsound(case: Case, step: Step, key: str, rest: tuple[Rest, ...]) -> Iterato
                 continue
             below, state = case.procedure.steps[ref.step], case.steps[ref.step]
             if state.applies is None or not below.multiple:
-                yield (ref.step, "")
+                yield (ref.step, WINDOW if below.multiple else "")
             elif ref.same_key:
                 yield (ref.step, key)
             else:
@@ -299,6 +301,14 @@ def holder_of(case: Case, role: str | None) -> str | None:
     return None if named is None or type(named) is Unknown else str(named)
 
 
+def named_holder(case: Case, role: str | None) -> str | None:
+    """As `holder_of`, for showing: none where the expression that should name one fails."""
+    try:
+        return holder_of(case, role)
+    except Problem:
+        return None
+
+
 def slot_id(step: Step, key: str) -> str:
     return f"{step.name}:{key}" if key and key != WINDOW else step.name
 
@@ -321,7 +331,7 @@ def rows(case: Case) -> list[dict[str, Any]]:
             "key": "" if key == WINDOW else key,
             "state": slot.state,
             "role": role,
-            "by": holder_of(case, role) if role is not None else None,
+            "by": named_holder(case, role),
             "since": slot.since,
             "deadline": slot.deadline,
             "waits_on": [slot_id(steps[i], k) for i, k in sorted(waits)],

@@ -62,7 +62,8 @@ def by_clock(case: Case, paper: Paper, t: int, position: int) -> list[Change]:
     if paper.act == "escalate":
         slot.escalated = True
         return []
-    office = demand.holder_of(case, demand.role_of(case, step, key)) or demand.role_of(case, step, key) or ""
+    role = demand.role_of(case, step, key)
+    office = demand.named_holder(case, role) or role or ""
     if slot.state == RETURNED:
         office = case.opener
     record(case, step, key, paper.digest, office, "silence", t, position)
@@ -83,9 +84,9 @@ def by_clock(case: Case, paper: Paper, t: int, position: int) -> list[Change]:
         silent=True,
     )
     case.steps[step.index].ever = True
-    put(case, step, key, slot, head)
+    put(case, step, slot, head)
     case.touch(step, key)
-    finish(case, t)
+    finish(case, t, forced=True)
     return changes + recount(case)
 
 
@@ -108,9 +109,11 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
     if verdict.act in ("issue", "correct"):
         changes += uncount(slot.head)
         verdict.head.effects = verdict.effects
-        put(case, step, key, slot, verdict.head)
+        slot.reliances.append((issuer, case.turn, verdict.head.rest))
+        put(case, step, slot, verdict.head)
     elif verdict.act == "confirm":
         verdict.head.rest = case.rest_now(step, key)
+        slot.reliances.append((issuer, case.turn, verdict.head.rest))
         verdict.head.stands_by = digest
     elif verdict.act == "revoke-now":
         ends = verdict.head.expires
@@ -118,18 +121,23 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
         state.expiring = True
     else:
         changes += uncount(slot.head)
-        slot.head = None
+        put(case, step, slot, None)
     case.touch(step, key)
     finish(case, t)
     return changes + recount(case)
 
 
-def put(case: Case, step: Step, key: str, slot: Slot, head: Head) -> None:
+def put(case: Case, step: Step, slot: Slot, head: Head | None) -> None:
+    """A new head, or none: then the old one was taken back."""
+    case.turn += 1
     if slot.head is not None:
+        slot.head.ended, slot.head.taken_back = case.turn, head is None
         slot.past.append(slot.head)
     slot.head = head
-    if head.expires is not None:
-        case.steps[step.index].expiring = True
+    if head is not None:
+        head.begun = case.turn
+        if head.expires is not None:
+            case.steps[step.index].expiring = True
 
 
 def mirror(case: Case, step: Step, key: str, head: Head | None, t: int) -> list[Change]:
@@ -137,25 +145,27 @@ def mirror(case: Case, step: Step, key: str, head: Head | None, t: int) -> list[
     slot = case.steps[step.index].slots.setdefault(key, Slot())
     changes = uncount(slot.head)
     if head is None:
-        slot.head = None
+        put(case, step, slot, None)
     else:
         case.steps[step.index].ever = True
         if slot.head is None or slot.head.stands_by != head.stands_by:
             record(case, step, key, head.stands_by, head.issuer, "link", max(t, case.at), head.position)
-        put(case, step, key, slot, head)
+        put(case, step, slot, head)
     case.touch(step, key)
-    finish(case, t)
+    finish(case, t, forced=True)
     return changes + recount(case)
 
 
 def advance(case: Case, t: int) -> list[Change]:
     """Let time pass up to `t`."""
     demand.wake(case, t)
-    finish(case, t)
+    finish(case, t, forced=True)
     return recount(case)
 
 
-def finish(case: Case, t: int) -> None:
+def finish(case: Case, t: int, *, forced: bool = False) -> None:
+    """Settle at `t`. `forced`: by something that is not a document of this case, and cannot be refused."""
+    case.forced = forced
     open_windows = [s for s in case.procedure.steps if s.many and case.steps[s.index].window_closed is None]
     case.settle(t)
     for step in open_windows:

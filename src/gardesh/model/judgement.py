@@ -330,7 +330,10 @@ def _equal_content(case: Case, step: Step, name: str, digest: bytes) -> bool:
     if slot is None or slot.head is None:
         return False
     parts = [r.parts for n in step.needs for r in n.refs if r.step == index]
-    return any(h.digest == digest and all(h.print(p) == slot.head.print(p) for p in parts) for h in slot.past)
+    for old in slot.past:
+        if old.digest == digest and not old.taken_back:
+            return all(old.print(p) == slot.head.print(p) for p in parts)
+    return False
 
 
 def _basis(case: Case, step: Step, key: str, paper: Paper) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gardesh.model import demand
 from gardesh.model.case import Case
-from gardesh.model.slot import ISSUED, NOT_APPLICABLE, Head
+from gardesh.model.slot import ISSUED, NOT_APPLICABLE, UNDECIDED, Head, Slot
 
 ALL = "all"
 NONE = "none"
@@ -36,27 +36,40 @@ def right(
     target = made.index
     fields: set[str] = set()
     for step, state in zip(case.procedure.steps, case.steps, strict=True):
-        refs = [r for n in step.needs for r in n.refs if r.step == target]
+        refs = [
+            (n, c, ref)
+            for n, need in enumerate(step.needs)
+            for c, ref in enumerate(need.refs)
+            if ref.step == target
+        ]
         deep = step.spec.reads == "deep" and target in below(case, step.index)
         if not refs and not deep:
             continue
         for name, slot in [*state.slots.items(), *([(demand.WINDOW, state.window)] if step.many else [])]:
-            if not holds_slot(case, org, roles, step.index, name):
-                continue
-            if slot.state == NOT_APPLICABLE and (slot.head is None or slot.head.issuer != org):
-                continue
-            relied = any(h.issuer == org for h in (*slot.past, slot.head) if h is not None)
-            if not (relied or slot.demanded or slot.state == ISSUED):
-                continue
-            for ref in refs:
-                if ref.same_key and name not in (key, demand.WINDOW):
-                    continue
-                if not ref.parts:
-                    return ALL
-                fields.update(ref.parts)
-            if deep:
+            serves = holds_now(case, org, roles, step.index, name, slot)
+            relied = [rest for o, turn, rest in slot.reliances if o == org and was_head(head, turn)]
+            if deep and (serves or relied):
                 return ALL
+            for n, c, ref in refs:
+                if ref.same_key and made.multiple and name not in (key, demand.WINDOW):
+                    continue
+                if serves or any(rest[n].choice == c for rest in relied):
+                    if not ref.parts:
+                        return ALL
+                    fields.update(ref.parts)
     return tuple(sorted(fields)) if fields else NONE
+
+
+def was_head(head: Head, turn: int) -> bool:
+    """Whether `head` stood in its slot in that turn of its case: who relied then relied on it, and not on another."""
+    return head.begun <= turn and (head.ended is None or turn < head.ended)
+
+
+def holds_now(case: Case, org: str, roles: frozenset[str], index: int, key: str, slot: Slot) -> bool:
+    """Whether `org` holds a slot that applies and is demanded or issued."""
+    if slot.state in (NOT_APPLICABLE, UNDECIDED) or not (slot.demanded or slot.state == ISSUED):
+        return False
+    return holds_slot(case, org, roles, index, key)
 
 
 def holds_slot(case: Case, org: str, roles: frozenset[str], index: int, key: str) -> bool:

@@ -67,6 +67,10 @@ class Head:
     about: str | None = None
     effects: tuple[Any, ...] = ()
     counting: bool = False
+    begun: int = 0
+    ended: int | None = None
+    """From which turn of its case until which it was the head."""
+    taken_back: bool = False
     _value: dict[str, Any] | None = None
     _prints: dict[tuple[str, ...], bytes] = field(default_factory=dict)
 
@@ -119,6 +123,8 @@ class Slot:
     escalated: bool = False
     seen: Head | None = None
     past: list[Head] = field(default_factory=list)
+    reliances: list[tuple[str, int, tuple[Rest, ...]]] = field(default_factory=list)
+    """Who relied on what this slot needs, in which turn of the case, and on which alternatives (rule 23)."""
 
 
 @dataclass(slots=True)

@@ -192,6 +192,15 @@ class Cases:
             known.sort()
             self.pending_links.append((*source, *target))
 
+    def source_of(self, target: Target) -> str | None:
+        """The case that a slot follows."""
+        self._write_links()
+        row = self.store.one(
+            "SELECT source_case FROM links WHERE target_case = ? AND target_step = ? AND target_key = ?",
+            *target,
+        )
+        return None if row is None else str(row[0])
+
     def unlink(self, target: Target) -> None:
         """A slot follows one other at a time: what it followed before, it no longer does."""
         self.before_load()

@@ -45,6 +45,12 @@ NOT_ASKED = define(
     en="No slot {slot} of the case {case} waits for a case of {procedure} opened by {issuer}.",
     fa="هیچ جایگاهی به نام {slot} در پرونده‌ی {case} در انتظار پرونده‌ای از {procedure} از سوی {issuer} نیست.",
 )
+MADE_ELSEWHERE = define(
+    "made-elsewhere",
+    409,
+    en="{step} has no document of its own: a case of {procedure} fills it.",
+    fa="گام {step} سند جداگانه‌ای ندارد و با پرونده‌ای از {procedure} پر می‌شود.",
+)
 
 
 class Place(NamedTuple):
@@ -148,14 +154,20 @@ class Sequencer:
             self._forget()
 
     def _flush(self) -> None:
-        """Write all buffers to the open transaction; the log's entries stay for the batch's end."""
+        """Write all buffers to the open transaction; the log's entries stay for the batch's end.
+
+        Raises Spoiled when the views of a case cannot be made.
+        """
         self.store.add(schema.documents, self.documents)
         self.store.add(schema.disclosures, self.disclosures)
         self.store.add(schema.subjects, self.subjects, replace=True)
         self.store.add(schema.identifiers, self.identifiers, replace=True)
         self.documents, self.disclosures, self.subjects, self.identifiers = [], [], [], []
         self.registers.flush()
-        self.cases.flush()
+        try:
+            self.cases.flush()
+        except Problem as problem:
+            raise Spoiled(problem) from problem
 
     def _forget(self) -> None:
         """The transaction was rolled back: memory must not know more than the store."""
@@ -226,6 +238,8 @@ class Sequencer:
             )
         self.registers.enter(changes, position, paper.digest)
         try:
+            if verdict.step.reuse_about is not None and paper.act == "issue":
+                self.cases.unlink((case.id, verdict.step.name, verdict.key))
             if parent is not None:
                 self._follow((case.id, case.procedure.goal[0].name, ""), parent)
             if opened is not None and paper.act == "issue":
@@ -261,9 +275,12 @@ class Sequencer:
         """The slot of another case that this case is opened for (rule 16)."""
         assert paper.for_slot is not None
         target_case, step_name, key = paper.for_slot
-        parent = self.cases.get(target_case)
+        try:
+            parent = self.cases.get(target_case)
+        except Problem as problem:
+            raise Problem(problem.code, "/circulation/for/case", **problem.params) from None
         step = parent.procedure.by_name.get(step_name)
-        problem = Problem(
+        not_asked = Problem(
             NOT_ASKED,
             "/circulation/for",
             slot=step_name if not key else f"{step_name}:{key}",
@@ -272,7 +289,7 @@ class Sequencer:
             issuer=paper.issuer,
         )
         if step is None or step.spec.from_ is None:
-            raise problem
+            raise not_asked
         wanted = parent.procedure.library.qualify(parent.procedure.pack, step.spec.from_)
         slot = parent.steps[step.index].slots.get(key)
         may = paper.issuer == parent.opener or demand.holder_of(parent, step.role) == paper.issuer
@@ -283,7 +300,7 @@ class Sequencer:
             or not slot.demanded
             or not may
         ):
-            raise problem
+            raise not_asked
         return (target_case, step_name, key)
 
     def _check(self, case: Case, paper: Envelope, now: int) -> None:
@@ -296,6 +313,13 @@ class Sequencer:
         step = procedure.by_name.get(paper.step)
         if step is None or paper.type != step.type:
             return
+        if step.spec.from_ is not None:
+            raise Problem(MADE_ELSEWHERE, "/circulation/step", step=step.name, procedure=step.spec.from_)
+        if step is procedure.opening and paper.case is not None and paper.act == "issue":
+            source = self.cases.source_of((case.id, step.name, ""))
+            if source is not None:
+                label = self.cases.get(source).procedure.label
+                raise Problem(MADE_ELSEWHERE, "/circulation/step", step=step.name, procedure=label)
         if paper.act in ("issue", "correct"):
             checked = self.types.get(procedure.pack, step.type)
             if checked is not None:
@@ -426,7 +450,10 @@ class Sequencer:
         assert step.reuse_about is not None
         assert step.spec.reuse is not None
         reads = [s.index for s in case.procedure.steps if s.var in step.reuse_about.variables]
-        about = step.reuse_about.evaluate(case.environment(reads), case.moment(self.position, at))
+        try:
+            about = step.reuse_about.evaluate(case.environment(reads), case.moment(self.position, at))
+        except Problem:
+            return None
         if not isinstance(about, str):
             return None
         self._flush()

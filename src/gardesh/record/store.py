@@ -17,7 +17,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from gardesh.model.problem import Problem, define
@@ -41,19 +41,14 @@ class Store:
         self.memory = url == "sqlite://"
         self.engine = self._engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
-        if create:
-            migrate(self.engine)
-        try:
+        with self._usable():
+            if create:
+                migrate(self.engine)
             self.connection = self.engine.connect()
             self.connection.exec_driver_sql("SELECT count(*) FROM settings").fetchone()
             self.connection.rollback()
-        except OperationalError as error:
-            raise self._unusable(str(error.orig) if error.orig else "it does not open") from None
         self._inserts: dict[str, Insert] = {}
         self._writer = threading.RLock()
-
-    def _unusable(self, reason: str) -> Problem:
-        return Problem(STORE_UNUSABLE, url=self.engine.url.render_as_string(), reason=reason)
 
     def _engine(self, url: str) -> Engine:
         options: dict[str, Any] = {"poolclass": StaticPool} if self.memory else {}
@@ -94,11 +89,15 @@ class Store:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """What the disk refuses (full, locked, failing) is said as `store-unusable`."""
+        """What the disk refuses (full, locked, failing, no database) is said as `store-unusable`."""
         try:
             yield
-        except (OperationalError, sqlite3.OperationalError) as error:
-            raise self._unusable(str(getattr(error, "orig", error))) from error
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            reason = error.orig if isinstance(error, DatabaseError) else error
+            if isinstance(reason, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise
+            url = self.engine.url.render_as_string()
+            raise Problem(STORE_UNUSABLE, url=url, reason=str(reason).strip().partition("\n")[0]) from error
 
     def add(self, table: Table, rows: Sequence[tuple[Any, ...]], *, replace: bool = False) -> None:
         """Insert rows given in the order of the table's columns; with `replace`, over those of equal key."""
