@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,78 +14,349 @@ from hypothesis import strategies as st
 
 from gardesh import worked
 from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange.case_file_container import MAX_FILES
+from gardesh.exchange.case_file_keys import KeyRing
+from gardesh.exchange.case_file_page import page
+from gardesh.exchange.document_check import verify_document
+from gardesh.model import canonical, receipt
+from gardesh.model.checkpoint import Policy
+from gardesh.model.document import compose, parse, present, sign
+from gardesh.model.jose import PublicKey
+from gardesh.model.problem import Problem
+from gardesh.model.signer import Verifier
 from gardesh.play import Player
 from gardesh.record import folder
+from gardesh.record.clock import salt
 
-PATH = folder.shipped() / "agriculture" / "cases" / "low-risk.yaml"
+PACKS = folder.shipped()
+LOW_RISK = PACKS / "agriculture" / "cases" / "low-risk.yaml"
+REVOKED = PACKS / "trade" / "cases" / "key-revoked.yaml"
+Files = dict[str, bytes]
 
 
-def exported(path: Path) -> bytes:
+def played(path: Path) -> Player:
     player = Player(
         folder.gather(path.parents[1]),
         worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes())),
     )
     list(player.run())
-    return case_file.export(player.node, player.cases["main"])
+    return player
 
 
-@pytest.fixture(scope="module")
-def data() -> bytes:
-    return exported(PATH)
+PLAYER = played(LOW_RISK)
+CASE = PLAYER.cases["main"]
+DATA = case_file.export(PLAYER.node, CASE)
 
 
-def contents(data: bytes) -> dict[str, bytes]:
+def contents(data: bytes = DATA) -> Files:
     with zipfile.ZipFile(io.BytesIO(data)) as source:
         return {n: source.read(n) for n in source.namelist()}
 
 
-def test_an_exported_file_is_whole_and_opens_without_gardesh(data: bytes) -> None:
-    found = case_file_check.verify(data)
+def packed(files: Files) -> bytes:
+    """A ZIP of these files with a manifest that says they are right: what a careful forger makes."""
+    about = canonical.decode(files["manifest.json"], canonical.Limits(size=1 << 24))
+    listed = {n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in files.items()}
+    del listed["manifest.json"]
+    return case_file.container({**files, "manifest.json": case_file.plain({**about, "files": listed})})
+
+
+def names(files: Files, start: str) -> list[str]:
+    return sorted(n for n in files if n.startswith(start))
+
+
+def said(data: bytes, trust: Policy | None = None) -> list[tuple[str, str]]:
+    return [(p.code, p.pointer) for p in case_file_check.verify(data, trust).problems]
+
+
+def codes(data: bytes) -> set[str]:
+    return {code for code, _ in said(data)}
+
+
+def test_an_exported_file_is_whole_and_opens_without_gardesh() -> None:
+    found = case_file_check.verify(DATA)
     assert found.problems == []
-    assert found.documents >= 3
-    files = contents(data)
+    assert (found.case, found.documents) == (CASE, len(names(contents(), "documents/")))
+    assert found.size == PLAYER.node.log.size
+    assert found.procedure == "agriculture/import-permit"
+    files = contents()
     assert files["README.txt"].startswith(b"Gardesh case file")
-    assert b"<script" not in files["index.html"]
+    assert b"<script" not in files["index.html"].lower()
+    assert found.keys == canonical.decode(files["keys.json"])
+    for name in names(files, "documents/"):
+        assert PublicKey.from_jwk(next(k["jwk"] for k in found.keys if k["kid"] == parse(files[name]).kid))
 
 
-_DATA = exported(PATH)
+def test_the_same_case_is_exported_to_the_same_bytes() -> None:
+    assert case_file.export(PLAYER.node, CASE) == DATA
 
 
-@settings(max_examples=150)
-@given(st.integers(0, len(_DATA) * 8 - 1))
+def test_a_forgers_tool_changes_nothing_by_itself() -> None:
+    assert packed(contents()) == DATA
+
+
+@settings(max_examples=200)
+@given(st.integers(0, len(DATA) * 8 - 1))
 def test_any_single_flipped_bit_is_found_and_named(bit: int) -> None:
-    wrong = bytearray(_DATA)
+    wrong = bytearray(DATA)
     wrong[bit // 8] ^= 1 << bit % 8
-    found = case_file_check.verify(bytes(wrong))
-    assert found.problems
-    assert found.problems[0].pointer
+    found = said(bytes(wrong))
+    assert found
+    assert all(code.startswith("case-file-") and pointer for code, pointer in found)
+    with zipfile.ZipFile(io.BytesIO(DATA)) as source:
+        inside = [e.filename for e in source.infolist() if _content(e, bit // 8)]
+    if inside:
+        assert "/" + inside[0] in [pointer for _, pointer in found]
+
+
+def _content(entry: zipfile.ZipInfo, at: int) -> bool:
+    start = entry.header_offset + 30 + len(entry.filename)
+    return start <= at < start + entry.file_size
+
+
+@pytest.mark.long
+def test_a_flipped_bit_in_any_byte_of_the_container_is_found() -> None:
+    with zipfile.ZipFile(io.BytesIO(DATA)) as source:
+        inside = {at for e in source.infolist() for at in range(len(DATA)) if _content(e, at)}
+    for at in set(range(len(DATA))) - inside:
+        assert said(DATA[:at] + bytes([DATA[at] ^ 1 << at % 8]) + DATA[at + 1 :])
 
 
 @pytest.mark.parametrize(
-    "part", ["documents/", "keys/", "receipts/", "decoded/", "index.html", "README.txt", "checkpoint"]
+    "part",
+    ["documents/", "keys/", "receipts/", "decoded/", "index.html", "README.txt", "checkpoint", "keys.json"],
 )
-def test_an_altered_part_is_named_even_when_the_container_is_made_anew(data: bytes, part: str) -> None:
-    files = contents(data)
-    name = next(n for n in files if n.startswith(part))
+def test_an_altered_part_is_named_when_the_container_is_made_anew(part: str) -> None:
+    files = contents()
+    name = names(files, part)[0]
     files[name] = files[name][:-10] + b"x" * 10
-    found = case_file_check.verify(case_file.container(files))
-    assert "/" + name in [p.pointer for p in found.problems]
+    assert ("case-file-altered", "/" + name) in said(case_file.container(files))
 
 
-def test_a_removed_document_is_missed(data: bytes) -> None:
-    files = contents(data)
-    name = next(n for n in files if n.startswith("documents/"))
+@pytest.mark.parametrize("part", ["decoded/", "index.html", "README.txt", "keys.json"])
+def test_an_altered_rendering_is_named_when_the_manifest_lists_it_so(part: str) -> None:
+    files = contents()
+    name = names(files, part)[0]
+    files[name] = files[name].replace(b"e", b"a", 1)
+    assert said(packed(files)) == [("case-file-altered", "/" + name)]
+
+
+def test_a_manifest_that_names_another_pack_is_found() -> None:
+    for member in (b'"pack_digest": "', b'"procedure": "', b'"genesis": "', b'"origin": "'):
+        files = contents()
+        before, after = files["manifest.json"].split(member)
+        files["manifest.json"] = before + member + b"0" + after[1:]
+        assert said(case_file.container(files)) == [("case-file-altered", "/manifest.json")], member
+
+
+def test_a_removed_document_is_missed() -> None:
+    files = contents()
+    name = names(files, "documents/")[0]
     del files[name]
-    assert "/" + name in [p.pointer for p in case_file_check.verify(case_file.container(files)).problems]
+    assert ("case-file-incomplete", "/" + name) in said(case_file.container(files))
 
 
-def test_receipts_that_changed_places_are_found(data: bytes) -> None:
-    files = contents(data)
-    one, other = [n for n in files if n.startswith("receipts/")][:2]
+def without(name: str) -> bytes:
+    """A forger removes a document with all that tells of it."""
+    files = contents()
+    for each in (
+        name,
+        f"receipts/{name.split('/')[1][:10]}.tlog-proof",
+        f"decoded/{name.split('/')[1][:10]}.json",
+    ):
+        del files[each]
+    return packed(files)
+
+
+def test_a_document_that_others_name_cannot_be_removed() -> None:
+    files = contents()
+    for name in names(files, "documents/")[:-1]:
+        found = case_file_check.verify(without(name)).problems
+        assert {p.code for p in found} & {"case-file-reference-missing", "case-file-incomplete"}, name
+
+
+def test_the_document_that_registered_a_key_cannot_be_removed() -> None:
+    files = contents()
+    for name in names(files, "keys/")[1:]:
+        assert "case-file-key-not-in-force" in codes(without(name)), name
+    assert "case-file-incomplete" in codes(without(names(files, "keys/")[0]))
+
+
+def test_receipts_that_changed_places_are_named() -> None:
+    files = contents()
+    one, other = names(files, "receipts/")[:2]
     files[one], files[other] = files[other], files[one]
-    assert case_file_check.verify(case_file.container(files)).problems
+    assert {pointer for _, pointer in said(packed(files))} == {"/" + one, "/" + other}
+
+
+def test_another_document_that_the_issuer_signed_is_not_proven() -> None:
+    files = contents()
+    name = names(files, "documents/")[-1]
+    paper = parse(files[name])
+    key = PLAYER.keys[paper.issuer]
+    claims = compose(
+        type=paper.type, issuer=paper.issuer, valid_from_ms=paper.valid_from_ms, pack=paper.pack,
+        procedure=paper.procedure, case=paper.case, step=paper.step, key=paper.key, outcome=paper.outcome,
+        basis=paper.basis,
+    )  # fmt: skip
+    files[name] = sign(claims, paper.subject, key, salt=salt)
+    assert ("case-file-not-proven", "/" + name) in said(packed(files))
+
+
+def test_a_document_of_which_something_is_withheld_is_not_whole() -> None:
+    files = contents()
+    name = names(files, "documents/")[0]
+    files[name] = present(files[name], [])
+    assert ("case-file-in-part", "/" + name) in said(packed(files))
+
+
+def test_a_document_of_another_case_is_foreign() -> None:
+    files = contents()
+    name = names(files, "keys/")[-1]
+    for folder_ in ("documents", "linked"):
+        moved = {(n if n != name else n.replace("keys", folder_)): d for n, d in files.items()}
+        assert ("case-file-foreign", "/" + name.replace("keys", folder_)) in said(packed(moved))
+
+
+@pytest.mark.parametrize("name", ["run.exe", "documents/note.txt", "receipts/0000000099.tlog-proof"])
+def test_what_has_no_place_in_a_case_file_is_named(name: str) -> None:
+    assert said(packed({**contents(), name: b"x"})) == [("case-file-unexpected", "/" + name)]
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/../../b", "documents\\x", "C:evil"])
+def test_a_name_that_leads_out_is_refused(name: str) -> None:
+    assert codes(case_file.container({**contents(), name: b"x"})) == {"case-file-unreadable"}
+
+
+def test_the_checkpoint_of_another_log_is_refused() -> None:
+    other = played(LOW_RISK)
+    theirs = contents(case_file.export(other.node, other.cases["main"]))
+    assert theirs["checkpoint"] != contents()["checkpoint"]
+    assert {p for _, p in said(packed({**contents(), "checkpoint": theirs["checkpoint"]}))} == {"/checkpoint"}
+    log = canonical.decode(theirs["manifest.json"])["log_keys"]
+    policy = Policy("gardesh.example/play", tuple(Verifier.parse(k) for k in log))
+    assert {p for _, p in said(DATA, policy)} == {"/checkpoint"}
+
+
+def test_the_logs_own_key_is_trusted() -> None:
+    signers = PLAYER.node.log.signers
+    policy = Policy(PLAYER.node.log.origin, tuple(s.verifier for s in signers))
+    assert said(DATA, policy) == []
+
+
+def test_a_key_that_was_revoked_signs_nothing_later() -> None:
+    player = played(REVOKED)
+    files = contents(case_file.export(player.node, player.cases["main"]))
+    found = case_file_check.verify(packed(files))
+    assert found.problems == []
+    gone = next(k["kid"] for k in found.keys if k["state"] == "revoked")
+    ring = KeyRing()
+    papers = sorted((n.partition("/")[2], n) for n in files if n.endswith(".sd-jwt"))
+    for number, name in papers:
+        ring.register(int(number[:10]), name, parse(files[name]))
+    late = [n for _, n in papers if n.startswith("documents/") and parse(files[n]).kid == gone]
+    assert late
+    for name in late:
+        with pytest.raises(Problem) as caught:
+            ring.check(name, parse(files[name]))
+        assert caught.value.code == "case-file-key-not-in-force"
+        moved = name.replace(name[10:20], "9999999999")
+        assert moved != name
+        shifted = {(moved if n == name else n): d for n, d in files.items()}
+        assert ("case-file-key-not-in-force", "/" + moved) in said(packed(shifted))
+
+
+def test_documents_of_linked_cases_come_along() -> None:
+    player = played(PACKS / "trade" / "cases" / "high-risk-plant.yaml")
+    data = case_file.export(player.node, player.cases["main"])
+    assert said(data) == []
+    assert len(names(contents(data), "linked/")) == 2
+
+
+def zipped(write: Callable[[zipfile.ZipFile], None], kind: int = zipfile.ZIP_STORED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", kind) as made:
+        write(made)
+    return out.getvalue()
+
+
+def test_compressed_entries_are_not_unpacked() -> None:
+    bomb = zipped(lambda z: z.writestr("manifest.json", b"0" * 50_000_000), zipfile.ZIP_DEFLATED)
+    assert said(bomb) == [("case-file-unreadable", "/container")]
+    small = zipped(lambda z: z.writestr("manifest.json", bytes(range(250))), zipfile.ZIP_DEFLATED)
+    assert said(small) == [("case-file-unreadable", "/manifest.json")]
+
+
+def test_entries_that_overlap_are_refused() -> None:
+    plain = zipped(lambda z: z.writestr("manifest.json", b"0" * 1000))
+    directory = plain.index(b"PK\1\2")
+    entry, end = plain[directory : plain.index(b"PK\5\6")], plain[plain.index(b"PK\5\6") :]
+    many = plain[:directory] + entry * 40 + end[:8] + (40).to_bytes(2, "little") * 2
+    many += (len(entry) * 40).to_bytes(4, "little") + end[16:]
+    assert said(many) == [("case-file-unreadable", "/container")]
+    assert MAX_FILES < 1_000_000
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_without_a_fault(junk: bytes) -> None:
     assert not case_file_check.verify(junk).whole
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_any_damage_is_refused_without_a_fault(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(DATA) - 1))
+    end = data.draw(st.integers(start + 1, min(len(DATA), start + 400)))
+    junk = data.draw(st.binary(max_size=80).filter(lambda b: b != DATA[start:end]))
+    assert not case_file_check.verify(DATA[:start] + junk + DATA[end:]).whole
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_any_json_for_a_manifest_is_refused_without_a_fault(data: st.DataObject) -> None:
+    value = st.recursive(
+        st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["format", "files", "case", "x"]), inner, max_size=4)
+        ),
+    )
+    said_ = data.draw(value)
+    if isinstance(said_, dict):
+        said_["format"] = "gardesh-case-file/1"
+    assert not case_file_check.verify(
+        case_file.container({**contents(), "manifest.json": case_file.plain(said_)})
+    ).whole
+
+
+def test_the_page_escapes_what_documents_say() -> None:
+    paper = parse(contents()[names(contents(), "documents/")[0]])
+    object.__setattr__(paper, "subject", {"<b>name": ["<script>alert(1)</script>", "&"], "empty": {}})
+    shown = page({"case": CASE, "procedure": "p", "pack": "k", "origin": "o"}, [(False, 1, 0, paper)])
+    assert b"<script" not in shown
+    assert b"&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert b"&lt;b&gt;name[0]" in shown
+
+
+def test_one_document_is_checked_whole_and_in_part() -> None:
+    files = contents()
+    name = names(files, "documents/")[0]
+    number = name.partition("/")[2][:10]
+    proof = files[f"receipts/{number}.tlog-proof"]
+    paper = parse(files[name])
+    key = PublicKey.from_jwk(
+        next(k["jwk"] for k in canonical.decode(files["keys.json"]) if k["kid"] == paper.kid)
+    )
+    policy = Policy(PLAYER.node.log.origin, tuple(s.verifier for s in PLAYER.node.log.signers))
+    whole = verify_document(files[name], [key], proof, policy)
+    part = verify_document(present(files[name], []), [key], proof, policy)
+    assert whole.recorded == part.recorded is not None
+    assert whole.recorded == (receipt.parse(proof).position, receipt.parse(proof).recorded_at)
+    assert part.paper.subject == {}
+    assert whole.paper.complete
+    with pytest.raises(Problem) as caught:
+        verify_document(files[name], [])
+    assert caught.value.code == "document-key-not-given"
+    with pytest.raises(Problem) as caught:
+        verify_document(files[name], [key], proof)
+    assert caught.value.code == "receipt-log-unknown"

@@ -15,14 +15,14 @@ from gardesh.cli.home import now as clock
 from gardesh.cli.home import open_node, open_store
 from gardesh.cli.proof_commands import log_policy, trust
 from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange.document_check import verify_document as check_document
+from gardesh.intake import ISSUER_MISMATCH, KEY_NOT_IN_FORCE, KEY_UNKNOWN
 from gardesh.model import canonical
-from gardesh.model.document import parse
-from gardesh.model.document import verify as verify_signature
-from gardesh.model.jose import PublicKey
+from gardesh.model.document import Envelope, parse
+from gardesh.model.jose import KEY_MALFORMED, PublicKey
 from gardesh.model.problem import Problem
-from gardesh.model.receipt import parse as parse_receipt
-from gardesh.model.receipt import verify as verify_receipt
 from gardesh.record.registers import NOWHERE, Registers
+from gardesh.record.store import Store
 from gardesh.record.views import Views
 
 LogKeys = Annotated[
@@ -57,16 +57,21 @@ def verify(
     ] = 0,
 ) -> None:
     """Check a case file: container, checkpoint, proofs, keys in force, signatures. Needs no node."""
+    if (witness or quorum) and not log_key:
+        raise typer.BadParameter("--witness and --quorum need --log-key")
     found = case_file_check.verify(read_file(file), trust(log_key or [], witness or [], quorum))
     if output.as_json():
         output.emit(
             {
                 "whole": found.whole,
                 "case": found.case,
+                "procedure": found.procedure,
+                "pack": found.pack,
                 "origin": found.origin,
                 "size": found.size,
                 "root": found.root,
                 "documents": found.documents,
+                "keys": found.keys,
                 "problems": [p.as_dict() for p in found.problems],
             }
         )
@@ -82,6 +87,11 @@ def verify(
                 o=found.origin,
                 s=found.size,
             )
+            if not log_key:
+                output.say(
+                    "The log's key is the one that the file names; --log-key checks it against one you know.",
+                    "کلید دفتر همان است که خود پرونده می‌گوید؛ با --log-key آن را با کلیدی که می‌شناسید بسنجید.",
+                )
     if not found.whole:
         raise typer.Exit(1)
 
@@ -96,27 +106,50 @@ def verify_document(
     log_key: LogKeys = None,
 ) -> None:
     """Check one document: its disclosures, its signature, and with --receipt its place on the log."""
-    paper = parse(read_file(file).strip())
-    if key is not None:
-        jwk = canonical.decode(read_file(key))
-    else:
-        value = Registers(open_store()).value("core/keys", paper.kid, NOWHERE, clock())
-        if value is None:
-            raise Problem("key-unknown", kid=paper.kid)
-        jwk = value["jwk"]
-    verify_signature(paper, PublicKey.from_jwk(jwk))
+    data = read_file(file).strip()
+    known = given_key(read_file(key)) if key is not None else registered_key(open_store(), parse(data))
+    proof = read_file(receipt) if receipt is not None else None
+    policy = (trust(log_key or [], [], 0) or log_policy(open_store())) if proof is not None else None
+    checked = check_document(data, [known], proof, policy)
+    paper = checked.paper
     told: dict[str, Any] = {
         "digest": paper.digest.hex(),
         "issuer": paper.issuer,
         "type": paper.type,
+        "whole": paper.complete,
         "shown": paper.subject,
     }
-    if receipt is not None:
-        policy = trust(log_key or [], [], 0) or log_policy(open_store())
-        proven = verify_receipt(parse_receipt(read_file(receipt)), paper.digest, policy)
-        told |= {"position": proven.position, "recorded_at": proven.recorded_at}
+    if checked.recorded is not None:
+        told |= {"position": checked.recorded.position, "recorded_at": checked.recorded.recorded_at}
     if output.as_json():
         output.emit(told)
     output.say("Signed by {o}: {t} ✓", "امضای {o}: {t} ✓", o=paper.issuer, t=paper.type)
-    if receipt is not None:
+    if checked.recorded is not None:
         output.say("On the log at position {p} ✓", "در جایگاه {p} دفتر ✓", p=told["position"])
+
+
+def given_key(raw: bytes) -> PublicKey:
+    """The key in a JWK file. Raises `key-malformed`, `key-private`, or what is wrong with the JSON."""
+    jwk = canonical.decode(raw)
+    if type(jwk) is not dict:
+        raise Problem(KEY_MALFORMED)
+    return PublicKey.from_jwk(jwk)
+
+
+def registered_key(store: Store, paper: Envelope) -> PublicKey:
+    """The issuer's key, in force where the document stands on this log, or now if it does not.
+
+    Raises `key-unknown`, `issuer-mismatch`, `key-not-in-force`.
+    """
+    row = store.one("SELECT position, recorded_at FROM documents WHERE digest = ?", paper.digest)
+    position, at = row if row is not None else (NOWHERE, clock())
+    registers = Registers(store)
+    # The genesis names its own signer's key: for it, the register is read as the genesis left it.
+    value = registers.value("core/keys", paper.kid, max(position, 1), at)
+    if value is None:
+        raise Problem(KEY_UNKNOWN, kid=paper.kid)
+    if value["org"] != paper.issuer:
+        raise Problem(ISSUER_MISMATCH, kid=paper.kid, org=value["org"], issuer=paper.issuer)
+    if value.get("state") != "in-force":
+        raise Problem(KEY_NOT_IN_FORCE, kid=paper.kid, org=paper.issuer)
+    return PublicKey.from_jwk(value["jwk"])

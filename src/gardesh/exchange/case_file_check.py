@@ -1,76 +1,94 @@
-"""Checking a case file from itself alone: container, manifest, checkpoint, receipts, keys in force, signatures."""
+"""Checking a case file from itself alone: container, manifest, checkpoint, receipts, keys in force, signatures.
+
+What it proves: each document in it is on the log at its position and time, was signed with a key that its issuer had
+in force there, and belongs to the case or to one it is linked with; everything else in the file follows from these.
+What no file can prove of itself: that nothing was left out that no document in it names, a revocation among that.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import struct
-import zipfile
-import zlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from gardesh.exchange.case_file import FORMAT, KEY_TYPES, container, decoded
-from gardesh.exchange.case_file_page import page, readme
+from gardesh.exchange.case_file import (
+    CHECKPOINT,
+    DOCUMENTS,
+    FORMAT,
+    KEYS,
+    LINKED,
+    MANIFEST,
+    Part,
+    container,
+    describe,
+    files,
+)
+from gardesh.exchange.case_file_container import (
+    ALTERED,
+    INCOMPLETE,
+    MAX_BYTES,
+    UNREADABLE,
+    first_change,
+    flaw,
+    read,
+)
+from gardesh.exchange.case_file_keys import GENESIS, KeyRing
+from gardesh.exchange.case_file_links import belonging
 from gardesh.model import canonical
 from gardesh.model.checkpoint import Checkpoint, Policy
 from gardesh.model.document import Envelope, parse
-from gardesh.model.document import verify as verify_signature
-from gardesh.model.jose import PublicKey
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import check as check_receipt
 from gardesh.model.receipt import parse as parse_receipt
 from gardesh.model.signer import Verifier
 
-UNREADABLE = define(
-    "case-file-unreadable",
+UNEXPECTED = define(
+    "case-file-unexpected",
     422,
-    en="{part} of the case file cannot be read: it was changed or cut off.",
-    fa="{part} از پرونده خوانده نمی‌شود: تغییر یافته یا بریده شده است.",
+    en="{part} has no place in a case file.",
+    fa="{part} در پرونده جایی ندارد.",
 )
-ALTERED = define(
-    "case-file-altered",
+IN_PART = define(
+    "case-file-in-part",
     422,
-    en="{part} is not what was exported.",
-    fa="{part} آن نیست که صادر شده است.",
+    en="{part} was disclosed in part only; a case file holds its documents whole.",
+    fa="{part} تنها در بخشی افشا شده است؛ در پرونده، سندها کامل‌اند.",
 )
-INCOMPLETE = define(
-    "case-file-incomplete",
+NOT_PROVEN = define(
+    "case-file-not-proven",
     422,
-    en="{part} is missing from the case file.",
-    fa="{part} در پرونده نیست.",
+    en="{part} is not what the log holds there: {receipt} does not prove it under the checkpoint.",
+    fa="{part} آن نیست که در آن جایگاه دفتر است: {receipt} آن را زیر نقطه‌ی وارسی اثبات نمی‌کند.",
 )
-NOT_OF_THE_CASE = define(
-    "case-file-foreign",
+SIGNATURE = define(
+    "case-file-signature",
     422,
-    en="{part} does not belong to this case.",
-    fa="{part} از این پرونده نیست.",
+    en="The signature of {part} is not by the key {kid} of {issuer}.",
+    fa="امضای {part} با کلید {kid} از {issuer} نیست.",
 )
-KEY_NOT_PROVEN = define(
-    "case-file-key-not-in-force",
-    422,
-    en="The key of {part} was not in force at its place in the log.",
-    fa="کلید {part} در جایگاه آن در دفتر معتبر نبوده است.",
-)
-MAX_BYTES, MAX_FILES = 1 << 30, 200_000
-_ZIP_FAULTS = (
-    zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, RuntimeError, OSError, EOFError, OverflowError,
-    NotImplementedError,
-)  # fmt: skip
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+_DOCUMENT = re.compile(rf"({DOCUMENTS}|{LINKED}|{KEYS})/([0-9]{{10}})-[a-z0-9-]{{1,100}}\.sd-jwt")
+LATEST = 253_402_300_799_999
+"""The end of the year 9999, in ms: no later time can be shown."""
 
 
 @dataclass(slots=True)
 class Verification:
-    """What a check found. Whole when there are no problems; each names its part with a pointer."""
+    """What a check found. Whole when there are no problems; each names its part with a pointer.
+
+    `keys` has every registration, retirement and revocation of a key, as `keys.json` has it. Fields are filled as far
+    as the check came; where there are problems, nothing in them is proven.
+    """
 
     case: str = ""
+    procedure: str = ""
+    pack: str = ""
     origin: str = ""
     size: int = 0
     root: str = ""
     documents: int = 0
+    keys: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -79,7 +97,7 @@ class Verification:
 
 
 def verify(data: bytes, trust: Policy | None = None) -> Verification:
-    """Check a case file. Without `trust`, the log's keys are those that its own genesis names.
+    """Check a case file. Without `trust`, the log's keys are those that the file's own genesis names.
 
     Raises nothing: what is wrong is in `problems`.
     """
@@ -91,164 +109,175 @@ def verify(data: bytes, trust: Policy | None = None) -> Verification:
     return found
 
 
-def _problem(code: str, part: str) -> Problem:
-    return Problem(code, "/" + part, part=part)
-
-
 class _Check:
     def __init__(self, data: bytes, trust: Policy | None, found: Verification) -> None:
         self.data, self.trust, self.found = data, trust, found
         self.files: dict[str, bytes] = {}
+        self.ring = KeyRing()
 
-    def bad(self, code: str, part: str) -> None:
-        self.found.problems.append(_problem(code, part))
+    def bad(self, problem: Problem) -> None:
+        self.found.problems.append(problem)
 
     def run(self) -> None:
-        self.read()
+        self.files, problems = read(self.data)
+        self.found.problems += problems
+        if problems:
+            return
         about = self.manifest()
-        papers = self.papers()
+        papers = [] if self.found.problems else self.papers()
         if self.found.problems:
             return
-        head = self.checkpoint(papers)
-        self.receipts(papers, head)
-        self.signatures(papers)
-        self.contents(about, papers)
-        if not self.found.problems and container(self.files) != self.data:
-            self.bad(ALTERED, "container")
-
-    def read(self) -> None:
-        if len(self.data) > MAX_BYTES:
-            raise _problem(UNREADABLE, "container")
-        try:
-            with zipfile.ZipFile(io.BytesIO(self.data)) as source:
-                entries = source.infolist()
-                names = [e.filename for e in entries]
-                if len(set(names)) != len(names) or len(names) > MAX_FILES:
-                    raise _problem(UNREADABLE, "container")
-                if any(e.compress_type != zipfile.ZIP_STORED or e.flag_bits & ~0x800 for e in entries):
-                    raise _problem(ALTERED, "container")
-                for entry in entries:
-                    try:
-                        self.files[entry.filename] = source.read(entry)
-                    except _ZIP_FAULTS:
-                        self.bad(UNREADABLE, entry.filename)
-        except _ZIP_FAULTS:
-            raise _problem(UNREADABLE, "container") from None
+        parts = self.receipts(papers, self.checkpoint(papers[0][2]))
+        self.signatures(parts)
+        self.found.documents = sum(p.folder != KEYS for p in parts)
+        self.found.problems += belonging(parts, self.found.case)
+        if not self.found.problems:
+            self.rendered(about, parts)
+        if not self.found.problems and (again := container(self.files)) != self.data:
+            self.bad(first_change(again, self.data))
 
     def manifest(self) -> dict[str, Any]:
-        raw = self.files.get("manifest.json")
+        """The manifest but for its files, each of which is as it says."""
+        raw = self.files.get(MANIFEST)
         if raw is None:
-            raise _problem(INCOMPLETE, "manifest.json")
+            raise flaw(INCOMPLETE, MANIFEST)
         try:
-            about: dict[str, Any] = canonical.decode(raw, canonical.Limits(size=MAX_BYTES))
-            listed = about.pop("files")
-            if about["format"] != FORMAT or _encode({**about, "files": listed}) != raw:
-                raise _problem(ALTERED, "manifest.json")
-            for name, said in listed.items():
-                if name not in self.files:
-                    self.bad(INCOMPLETE, name)
-                elif hashlib.sha256(self.files[name]).hexdigest() != said["sha256"]:
-                    self.bad(ALTERED, name)
-            for name in self.files.keys() - listed.keys() - {"manifest.json"}:
-                self.bad(ALTERED, name)
-            self.found.case, self.found.origin = str(about["case"]), str(about["origin"])
-        except Problem as problem:
-            raise (problem if problem.code == ALTERED else _problem(ALTERED, "manifest.json")) from None
-        except (KeyError, TypeError, AttributeError):
-            raise _problem(ALTERED, "manifest.json") from None
+            about: Any = canonical.decode(raw, canonical.Limits(size=MAX_BYTES))
+        except Problem:
+            raise flaw(ALTERED, MANIFEST) from None
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise flaw(ALTERED, MANIFEST)
+        listed = about.pop("files", None)
+        if not isinstance(listed, dict):
+            raise flaw(ALTERED, MANIFEST)
+        for name, said in listed.items():
+            if name not in self.files:
+                self.bad(flaw(INCOMPLETE, name))
+            elif type(said) is not dict or hashlib.sha256(self.files[name]).hexdigest() != said.get("sha256"):
+                self.bad(flaw(ALTERED, name))
+        for name in self.files.keys() - listed.keys() - {MANIFEST}:
+            self.bad(flaw(UNEXPECTED, name))
+        found = self.found
+        found.case, found.procedure, found.pack = (str(about.get(k)) for k in ("case", "procedure", "pack"))
         return about
 
     def papers(self) -> list[tuple[int, str, Envelope]]:
-        """(position, name, document) in log order."""
-        out = []
+        """(position, folder, document) in log order, from the genesis on."""
+        out: dict[int, tuple[int, str, Envelope]] = {}
         for name, data in self.files.items():
-            folder, _, rest = name.partition("/")
-            if folder in ("documents", "keys") and rest[:10].isdigit():
-                try:
-                    out.append((int(rest[:10]), name, parse(data)))
-                except Problem:
-                    self.bad(UNREADABLE, name)
-        out.sort()
-        if not out or out[0][0] != 0 or out[0][2].type != "core/genesis":
-            self.bad(INCOMPLETE, "keys/0000000000-genesis.sd-jwt")
-        return out
+            match = _DOCUMENT.fullmatch(name)
+            if match is None:
+                continue
+            folder, position = match[1], int(match[2])
+            try:
+                paper = parse(data)
+            except Problem:
+                self.bad(flaw(UNREADABLE, name))
+                continue
+            if not paper.complete:
+                self.bad(flaw(IN_PART, name))
+            if position in out or Part(position, 0, folder, paper, b"").name != name:
+                self.bad(flaw(UNEXPECTED, name))
+            out[position] = (position, folder, paper)
+        if not self.found.problems and (0 not in out or out[0][2].type != GENESIS):
+            self.bad(flaw(INCOMPLETE, f"{KEYS}/0000000000-genesis.sd-jwt"))
+        return [out[position] for position in sorted(out)]
 
-    def checkpoint(self, papers: list[tuple[int, str, Envelope]]) -> Checkpoint:
-        policy = self.trust
-        if policy is None:
-            said = papers[0][2].subject.get("log")
-            keys = said.get("keys", []) if isinstance(said, dict) else []
-            policy = Policy(self.found.origin, tuple(Verifier.parse(str(k)) for k in keys))
+    def checkpoint(self, genesis: Envelope) -> Checkpoint:
         try:
-            made = policy.verify(self.files.get("checkpoint", b""))
+            policy = self.trust or log_policy(genesis)
+            made = policy.verify(self.files.get(CHECKPOINT, b""))
         except Problem as problem:
-            raise problem.at("/checkpoint") from None
-        self.found.size, self.found.root = made.head.size, made.head.root.hex()
+            raise problem.at("/" + CHECKPOINT) from None
+        self.found.origin, self.found.size, self.found.root = (
+            made.head.origin,
+            made.head.size,
+            made.head.root.hex(),
+        )
         return made
 
-    def receipts(self, papers: list[tuple[int, str, Envelope]], made: Checkpoint) -> None:
-        self.times: dict[int, int] = {}
-        for position, _, paper in papers:
-            name = f"receipts/{position:010d}.tlog-proof"
+    def receipts(self, papers: Sequence[tuple[int, str, Envelope]], made: Checkpoint) -> list[Part]:
+        """The documents with the times that their receipts prove; times never go back along the log."""
+        parts: list[Part] = []
+        before = 0
+        for position, folder, paper in papers:
+            part = Part(
+                position, before, folder, paper, self.files.get(f"receipts/{position:010d}.tlog-proof", b"")
+            )
             try:
-                receipt = parse_receipt(self.files.get(name, b""))
-                proven = check_receipt(receipt, paper.digest, made.head)
-            except Problem:
-                self.bad(ALTERED, name)
-                continue
-            if proven.position != position or receipt.checkpoint != self.files["checkpoint"]:
-                self.bad(ALTERED, name)
-            self.times[position] = proven.recorded_at
+                before = self.proven(part, made)
+            except Problem as problem:
+                self.bad(problem)
+            parts.append(part._replace(recorded_at=before))
+        return parts
 
-    def signatures(self, papers: list[tuple[int, str, Envelope]]) -> None:
+    def proven(self, part: Part, made: Checkpoint) -> int:
+        """When the document was recorded, as its receipt proves under the checkpoint; not before `recorded_at`."""
+        name = part.receipt_name
+        if name not in self.files:
+            raise flaw(INCOMPLETE, name)
+        try:
+            receipt = parse_receipt(part.receipt)
+        except Problem:
+            raise flaw(UNREADABLE, name) from None
+        if receipt.position != part.position or receipt.checkpoint != self.files[CHECKPOINT]:
+            raise flaw(ALTERED, name)
+        try:
+            check_receipt(receipt, part.paper.digest, made.head)
+        except Problem:
+            raise flaw(NOT_PROVEN, part.name, receipt=name) from None
+        if not part.recorded_at <= receipt.recorded_at <= LATEST:
+            raise flaw(ALTERED, name)
+        return receipt.recorded_at
+
+    def signatures(self, parts: Sequence[Part]) -> None:
         """Each signature by the key in force at its position, as the documents before it say."""
-        keys: dict[str, tuple[str, PublicKey]] = {}
-        for position, name, paper in papers:
-            if position == 0:
-                steward = paper.subject["steward"]
-                keys[steward["kid"]] = (steward["org"], PublicKey.from_jwk(steward["key"]))
-            known = keys.get(paper.kid)
-            if known is None or known[0] != paper.issuer:
-                self.bad(KEY_NOT_PROVEN, name)
-                continue
+        for part in parts:
+            paper = part.paper
             try:
-                verify_signature(paper, known[1])
-            except Problem:
-                self.bad(ALTERED, name)
-                continue
-            if paper.type in KEY_TYPES:
-                register(keys, paper)
+                if part.position == 0:  # the genesis names its own signer's key
+                    self.ring.register(0, part.name, paper)
+                    self.ring.check(part.name, paper)
+                else:
+                    self.ring.check(part.name, paper)
+                    self.ring.register(part.position, part.name, paper)
+            except Problem as problem:
+                own = problem.code.startswith("case-file-")
+                wrong = flaw(SIGNATURE, part.name, kid=paper.kid, issuer=paper.issuer)
+                self.bad(problem if own else wrong)
+        self.found.keys = self.ring.listing()
 
-    def contents(self, about: dict[str, Any], papers: list[tuple[int, str, Envelope]]) -> None:
-        rows = []
-        for position, name, paper in papers:
-            at = self.times.get(position, 0)
-            if name.startswith("documents/"):
-                rows.append((position, at, paper))
-                self.found.documents += 1
-            plain = f"decoded/{position:010d}.json"
-            if self.files.get(plain) != decoded(position, at, paper):
-                self.bad(ALTERED, plain)
-        own = [p for _, _, p in rows if about["case"] in (p.case, p.digest.hex())]
-        if not own:
-            self.bad(NOT_OF_THE_CASE, "documents")
-        if self.files.get("index.html") != page(about, rows):
-            self.bad(ALTERED, "index.html")
-        if self.files.get("README.txt") != readme():
-            self.bad(ALTERED, "README.txt")
-        if about.get("genesis") != papers[0][2].digest.hex():
-            self.bad(ALTERED, "manifest.json")
+    def rendered(self, about: dict[str, Any], parts: Sequence[Part]) -> None:
+        """Everything that follows from the documents is what follows from them."""
+        case, procedure, label = self.found.case, self.found.procedure, self.found.pack
+        last = next((p.paper for p in reversed(parts) if p.folder == DOCUMENTS), None)
+        if last is not None:
+            label = last.pack
+            procedure = f"{label.partition('@')[0]}/{last.procedure.rpartition('/')[2]}"
+        digest = self.ring.packs.get(label, "")
+        try:
+            said = describe(case, procedure, label, digest, parts[0].paper)
+            expected = files(said, self.files[CHECKPOINT], parts, self.ring)
+        except (KeyError, TypeError, Problem):
+            raise flaw(UNREADABLE, parts[0].name) from None
+        except (RecursionError, ValueError, OverflowError):
+            raise flaw(UNREADABLE, "index.html") from None
+        for name in sorted((self.files.keys() | expected.keys()) - {MANIFEST}):
+            if name not in self.files:
+                self.bad(flaw(INCOMPLETE, name))
+            elif name not in expected:
+                self.bad(flaw(UNEXPECTED, name))
+            elif self.files[name] != expected[name]:
+                self.bad(flaw(ALTERED, name))
+        if not self.found.problems and (said != about or self.files[MANIFEST] != expected[MANIFEST]):
+            self.bad(flaw(ALTERED, MANIFEST))
 
 
-def register(keys: dict[str, tuple[str, PublicKey]], paper: Envelope) -> None:
-    """What a document of the core pack does to the keys in force."""
-    subject, org = paper.subject, paper.subject.get("org", paper.issuer)
-    if paper.type == "core/genesis":
-        clock = subject["clock"]
-        keys[clock["kid"]] = (clock["org"], PublicKey.from_jwk(clock["key"]))
-    for each in subject.get("keys", ()) if paper.type in ("core/admission", "core/key-rotation") else ():
-        keys[each["kid"]] = (org, PublicKey.from_jwk(each["jwk"]))
-    for kid in subject.get("retires", ()):
-        keys.pop(kid, None)
-    if paper.type == "core/key-revocation":
-        keys.pop(subject["kid"], None)
+def log_policy(genesis: Envelope) -> Policy:
+    """What the genesis says of the log. Raises as `Policy` and `Verifier.parse`."""
+    said = genesis.subject.get("log")
+    log = said if isinstance(said, dict) else {}
+    keys = log.get("keys")
+    return Policy(
+        str(log.get("origin")), tuple(Verifier.parse(str(k)) for k in keys or () if type(keys) is list)
+    )

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-from jinja2 import DictLoader, Environment, select_autoescape
+from jinja2 import DictLoader, Environment
 
 from gardesh.model.calendar import iso, jalali
 from gardesh.model.document import Envelope
 from gardesh.model.identifiers import persian_digits
 
 PAGE = """<!doctype html>
-<html lang="fa"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="fa" dir="rtl"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ about.procedure }} {{ about.case[:12] }}</title>
 <style>
-body { font: 15px/1.6 Vazirmatn, "Noto Sans Arabic", system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem }
-section { border-top: 1px solid #8886; padding: .5rem 0; break-inside: avoid }
-h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: .3rem 0 }
-dl { display: grid; grid-template-columns: minmax(8rem, auto) 1fr; gap: .1rem 1rem; margin: .3rem 0 }
-dt { opacity: .7 } dd { margin: 0; overflow-wrap: anywhere } code, pre { direction: ltr; unicode-bidi: isolate; font-size: .85em }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #8881; padding: .5rem; border-radius: .3rem; text-align: left }
-.fa { direction: rtl } .en { direction: ltr }
+body { font: 15px/1.6 Vazirmatn, "Noto Sans Arabic", Tahoma, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem }
+h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin: 1.2rem 0 .3rem } h3 { font-size: 1rem; margin: .2rem 0 }
+section { border-top: 1px solid #8886; padding: .5rem 0 }
+table { border-collapse: collapse; width: 100%; break-inside: auto } tr { break-inside: avoid }
+th, td { text-align: start; vertical-align: top; padding: .1rem .4rem; border-bottom: 1px solid #8883; overflow-wrap: anywhere }
+th { font-weight: normal; opacity: .75; width: 13rem }
+code { direction: ltr; unicode-bidi: isolate; font-size: .85em } .en { direction: ltr; text-align: left }
+@media print { body { max-width: none; font-size: 11px } h3 { break-after: avoid } }
 </style></head><body>
-<h1 class="fa">پرونده‌ی <code>{{ about.case[:16] }}</code></h1>
-<p class="fa">رویه <code>{{ about.procedure }}</code>، بسته <code>{{ about.pack }}</code>، دفتر <code>{{ about.origin }}</code>؛
-{{ count_fa }} سند. وارسی: <code>gardesh case verify</code></p>
-<p class="en" lang="en">Case <code>{{ about.case }}</code>, procedure {{ about.procedure }}, pack {{ about.pack }}, log {{ about.origin }};
-{{ rows|length }} documents. To check: <code>gardesh case verify FILE</code></p>
+<h1>پرونده‌ی <code>{{ about.case[:16] }}</code></h1>
+<p>رویه <code>{{ about.procedure }}</code>، بسته <code>{{ about.pack }}</code>، دفتر <code>{{ about.origin }}</code>؛
+{{ count_fa }} سند. این صفحه برای خواندن است؛ آنچه امضا شده در پوشه‌ی <code>documents</code> است. وارسی:
+<code>gardesh case verify FILE</code></p>
+<p class="en" lang="en">Case <code>{{ about.case }}</code>, procedure <code>{{ about.procedure }}</code>, pack
+<code>{{ about.pack }}</code>, log <code>{{ about.origin }}</code>; {{ count }} documents. This page is for reading; what was
+signed is in <code>documents</code>. To check: <code>gardesh case verify FILE</code></p>
+{% for title, rows in groups if rows %}<h2>{{ title }}</h2>
 {% for r in rows %}<section>
-<h2><bdi>{{ r.slot }}</bdi> — <bdi>{{ r.issuer }}</bdi></h2>
-<dl><dt>زمان · recorded</dt><dd>{{ r.jalali }} · <code>{{ r.iso }}</code></dd>
-<dt>کنش · act</dt><dd><code>{{ r.act }}{% if r.outcome %} {{ r.outcome }}{% endif %}</code></dd>
-<dt>جایگاه در دفتر · position</dt><dd><code>{{ r.position }}</code></dd>
-<dt>چکیده · digest</dt><dd><code>{{ r.digest }}</code></dd></dl>
-<pre>{{ r.subject }}</pre>
-</section>
-{% endfor %}</body></html>
+<h3><bdi>{{ r.slot }}</bdi> — <bdi>{{ r.issuer }}</bdi></h3>
+<table>
+<tr><th>زمان ثبت · recorded</th><td>{{ r.jalali }} · <code>{{ r.iso }}</code></td></tr>
+<tr><th>کنش · act</th><td>{{ r.act_fa }} · <code>{{ r.act }}</code></td></tr>
+{% if r.outcome %}<tr><th>نتیجه · outcome</th><td>{{ r.outcome_fa }} · <code>{{ r.outcome }}</code></td></tr>
+{% endif %}<tr><th>جایگاه در دفتر · position</th><td>{{ r.position_fa }} · <code>{{ r.position }}</code></td></tr>
+<tr><th>چکیده · digest</th><td><code>{{ r.digest }}</code></td></tr>
+{% for d in r.deficiencies %}<tr><th>نقص · deficiency</th><td><bdi>{{ d.reason.fa }}</bdi> · <bdi lang="en">{{ d.reason.en }}</bdi>
+(<code>{{ d.step }}{{ d.field }}</code>)</td></tr>
+{% endfor %}{% for name, value in r.fields %}<tr><th><code>{{ name }}</code></th><td><bdi>{{ value }}</bdi></td></tr>
+{% endfor %}</table></section>
+{% endfor %}{% endfor %}</body></html>
 """
 README = """Gardesh case file / پرونده‌ی گردش
 
@@ -45,43 +55,93 @@ and the documents that registered the signers' keys, back to the log's first ent
 
   index.html       to read and print
   decoded/         each document as plain JSON
-  documents/       the case's documents (W3C VC 2.0, SD-JWT)
-  keys/            the documents that registered the keys
-  receipts/        C2SP tlog-proof files, one for each document
-  checkpoint       C2SP signed note of the log
-  manifest.json    what is here, by SHA-256
+  documents/       the documents of the case (W3C VC 2.0, SD-JWT)
+  linked/          documents of other cases that this one follows or rests upon
+  keys/            the documents that registered, retired or revoked the keys, and adopted the pack
+  keys.json        what these say: whose each key is, in which state, since which position
+  receipts/        a C2SP tlog-proof for each document, by its position
+  checkpoint       the C2SP signed note of the log
+  manifest.json    what is here, with sizes and SHA-256
 
-To check it, with no network: gardesh case verify FILE
-By hand: sha256 of the part of a document before the first ~ is its name; its leaf on the log is SHA-256(0x00 || name || time in
-ms as 8 bytes); receipts/ proves the leaf under checkpoint (RFC 6962).
+To check it, with no network:            gardesh case verify FILE
+To trust a log key that you know:        gardesh case verify FILE --log-key VKEY
+By hand: the name of a document is the SHA-256 of what stands before its first ~, and the JWS (RFC 7515) there verifies
+with the key of keys.json. Its leaf on the log is SHA-256(0x00 || name || recorded_at in ms as 8 bytes, big-endian); the
+hashes in its receipt lead from the leaf to the root in the checkpoint (RFC 6962, section 2.1.1).
+
+It proves what is in it. That a document was left out is seen where another names it; the log shows the rest. Without
+--log-key the log is the one that the file itself names: compare its key with one that you have from elsewhere.
+
 
 این بسته یک پرونده را در بر دارد: هر سند چنان که امضا شده، گواه ثبت آن در دفتر، نقطه‌ی وارسی امضاشده‌ی دفتر، و سندهایی که
-کلید امضاکنندگان را ثبت کرده‌اند. برای وارسی بی‌شبکه: gardesh case verify FILE
+کلید امضاکنندگان را ثبت کرده‌اند، تا نخستین درایه‌ی دفتر.
+
+برای خواندن و چاپ index.html را باز کنید؛ در decoded هر سند به صورت JSON ساده آمده است. در documents سندهای پرونده، در linked
+سندهای پرونده‌های پیوسته، در keys سندهای ثبت و ابطال کلید و پذیرش بسته، و در receipts گواه ثبت هر سند است.
+
+برای وارسی بی‌شبکه: gardesh case verify FILE
+وارسی دستی: نام هر سند SHA-256 بخش پیش از نخستین ~ است و امضای آن (RFC 7515) با کلید نوشته‌شده در keys.json وارسی می‌شود.
+
+این بسته آنچه را در آن است اثبات می‌کند. اگر سندی کنار گذاشته شده باشد، آنجا دیده می‌شود که سندی دیگر نامش را برده باشد؛ بقیه
+را دفتر نشان می‌دهد. بی --log-key دفتر همان است که خود بسته می‌گوید: کلید آن را با کلیدی بسنجید که از جای دیگر دارید.
 """
-_environment = Environment(loader=DictLoader({"page": PAGE}), autoescape=select_autoescape(default=True))
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+ACTS = {
+    "issue": "صدور", "correct": "اصلاح", "confirm": "تأیید", "withdraw": "انصراف", "revoke": "ابطال",
+    "escalate": "ارجاع به بالاتر", "deem": "رأی به سکوت", "lapse": "سپری شدن مهلت", "reuse": "استفاده‌ی دوباره",
+}  # fmt: skip
+OUTCOMES = {"approved": "پذیرفته", "deficient": "دارای نقص", "rejected": "رد شده"}
+OWN_TITLE = "سندهای پرونده · Documents of the case"
+LINKED_TITLE = "سندهای پرونده‌های پیوسته · Documents of linked cases"
+_template = Environment(loader=DictLoader({"page": PAGE}), autoescape=True).get_template("page")
 
 
-def page(about: dict[str, Any], rows: list[tuple[int, int, Envelope]]) -> bytes:
-    """The page, from the documents alone: (position, recorded_at, document) in log order."""
-    shown = [
-        {
-            "slot": f"{paper.step}:{paper.key}" if paper.key else paper.step,
-            "issuer": paper.issuer,
-            "jalali": jalali(at),
-            "iso": iso(at),
-            "act": paper.act,
-            "outcome": paper.outcome,
-            "position": position,
-            "digest": paper.digest.hex(),
-            "subject": msgspec.json.format(_encode(paper.subject), indent=2).decode(),
-        }
-        for position, at, paper in rows
-    ]
-    text = _environment.get_template("page").render(
-        about=about, rows=shown, count_fa=persian_digits(str(len(rows)))
+def page(about: dict[str, Any], rows: Sequence[tuple[bool, int, int, Envelope]]) -> bytes:
+    """The page, from the documents alone: (of a linked case, position, recorded_at, document) in log order."""
+    own = [_row(position, at, paper) for linked, position, at, paper in rows if not linked]
+    others = [_row(position, at, paper) for linked, position, at, paper in rows if linked]
+    text = _template.render(
+        about=about,
+        groups=[(OWN_TITLE, own), (LINKED_TITLE, others)],
+        count=len(rows),
+        count_fa=persian_digits(str(len(rows))),
     )
     return text.encode()
+
+
+def _row(position: int, at: int, paper: Envelope) -> dict[str, Any]:
+    return {
+        "slot": f"{paper.step}:{paper.key}" if paper.key else paper.step,
+        "issuer": paper.issuer,
+        "jalali": jalali(at),
+        "iso": iso(at),
+        "act": paper.act,
+        "act_fa": ACTS.get(paper.act, paper.act),
+        "outcome": paper.outcome,
+        "outcome_fa": OUTCOMES.get(paper.outcome or "", ""),
+        "position": position,
+        "position_fa": persian_digits(str(position)),
+        "digest": paper.digest.hex(),
+        "deficiencies": paper.deficiencies,
+        "fields": list(fields(paper.subject)),
+    }
+
+
+def fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """(path, value) for every value in a subject, as `goods[0].hs`. Empty objects and lists are shown as such."""
+    if isinstance(value, dict) and value:
+        for member, inner in value.items():
+            yield from fields(inner, f"{name}.{member}" if name else str(member))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from fields(inner, f"{name}[{index}]")
+    elif name:
+        yield name, _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "—", True: "بله · yes", False: "خیر · no"}[value]
+    return f"{value:f}" if hasattr(value, "as_tuple") else "—" if value in ({}, []) else str(value)
 
 
 def readme() -> bytes:
