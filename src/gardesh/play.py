@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from gardesh import draft as drafting
 from gardesh.model import demand, reading
-from gardesh.model.calendar import parse_instant
+from gardesh.model.calendar import iso, parse_instant
 from gardesh.model.canonical import base64url_decode, base64url_encode
 from gardesh.model.case import Case
 from gardesh.model.document import compose, sign
@@ -23,7 +25,7 @@ from gardesh.record.clock import salt
 from gardesh.record.founding import new_clock_key, new_log_signers, new_org_key
 from gardesh.record.registers import NOWHERE
 from gardesh.record.store import Store
-from gardesh.worked import Act, Party, WorkedCase
+from gardesh.worked import Act, Party, Then, WorkedCase
 
 STEWARD = "steward"
 
@@ -44,6 +46,7 @@ class Played:
     by_clock: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     slots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    status: str | None = None
 
     @property
     def accepted(self) -> bool:
@@ -78,10 +81,17 @@ class Player:
 
     def _admit(self) -> None:
         papers = []
+        known = {role for pack in self.packs.values() for role in pack.manifest.roles}
         for org, said in self.worked.parties.items():
             party = (
                 said if isinstance(said, Party) else Party(roles=[said] if isinstance(said, str) else said)
             )
+            for role in party.roles:
+                if role not in known:
+                    reason = f"there is no role {role!r} in {self.own.name} or the packs it requires"
+                    raise Problem(
+                        "case-file-malformed", f"/parties/{org}", file=self.worked.case, reason=reason
+                    )
             key = self.keys[org] = new_org_key()
             name = {"fa": party.name.fa, "en": party.name.en} if party.name else {"fa": org, "en": org}
             subject: dict[str, Any] = {
@@ -128,9 +138,14 @@ class Player:
     # -- the acts -----------------------------------------------------------------------------------------
 
     def run(self) -> Iterator[Played]:
-        """Play act by act; each is yielded when it was played and looked at."""
+        """Play act by act; each is yielded when it was played and looked at. Raises what stops the play, pointing at
+        the act."""
         for number, act in enumerate(self.worked.acts, 1):
-            yield self._play(number, act)
+            try:
+                played = self._play(number, act)
+            except Problem as problem:
+                raise problem.at(f"/acts/{number - 1}") from None
+            yield played
 
     def _play(self, number: int, act: Act) -> Played:
         verb, what = act.verb
@@ -146,7 +161,7 @@ class Player:
         self._expect(act, played)
         case = self._case(act.case)
         if case is not None:
-            played.slots = slots(case, self.now)
+            played.slots, played.status = slots(case, self.now), status(case)
         return played
 
     def _when(self, act: Act, term: str | None) -> int:
@@ -296,29 +311,31 @@ class Player:
 
     def _expect(self, act: Act, played: Played) -> None:
         if act.refused != played.code:
-            told = f": {played.problem.sentence('en')}" if played.problem else ""
+            told = ""
+            if played.problem is not None:
+                told = f" at {played.pointer or '/'}: {played.problem.sentence('en')}"
             played.failures.append(
                 f"expected {act.refused or 'acceptance'}, got {played.code or 'acceptance'}{told}"
             )
         if act.pointer is not None and act.pointer != played.pointer:
             played.failures.append(f"expected the pointer {act.pointer}, got {played.pointer}")
         if act.then is not None:
-            Look(self, played, act).all()
+            named = act.then.of or act.case
+            case = self._case(named)
+            if case is None:
+                played.failures.append(f"there is no case {named} to look at")
+            else:
+                Look(self, played, act.then, case).all()
 
 
 class Look:
     """Holds what is against what a `then` says."""
 
-    def __init__(self, player: Player, played: Played, act: Act) -> None:
-        assert act.then is not None
-        self.player, self.played, self.then = player, played, act.then
-        found = player._case(act.then.of or act.case)
-        if found is None:
-            raise Problem("no-such-case", "", case=act.then.of or act.case)
-        self.case = found
+    def __init__(self, player: Player, played: Played, then: Then, case: Case) -> None:
+        self.player, self.played, self.then, self.case = player, played, then, case
 
     def fail(self, what: str, expected: object, found: object) -> None:
-        self.played.failures.append(f"{what}: expected {expected}, found {found}")
+        self.played.failures.append(f"{what}: expected {written(expected)}, found {written(found)}")
 
     def all(self) -> None:
         then, case, now = self.then, self.case, self.player.now
@@ -327,9 +344,8 @@ class Look:
             found = shown.get(name, {}).get("state", "no such slot")
             if found != state:
                 self.fail(f"state of {name}", state, found)
-        status = "withdrawn" if case.withdrawn else "closed" if case.closed_at is not None else "open"
-        if then.case is not None and then.case != status:
-            self.fail("case", then.case, status)
+        if then.case is not None and then.case != status(case):
+            self.fail("case", then.case, status(case))
         rows = demand.rows(case)
         if then.due is not None:
             found = sorted(r["slot"] for r in rows if r["state"] == "due")
@@ -342,7 +358,7 @@ class Look:
         for name, text in then.deadline.items():
             found = next((r["deadline"] for r in rows if r["slot"] == name), None)
             if found != parse_instant(text):
-                self.fail(f"deadline of {name}", parse_instant(text), found)
+                self.fail(f"deadline of {name}", text, "none" if found is None else iso(found))
         self.registers()
         self.rights()
         if then.clock is not None:
@@ -400,6 +416,15 @@ ACT_OF = {
 }  # fmt: skip
 
 
+def status(case: Case) -> str:
+    return "withdrawn" if case.withdrawn else "closed" if case.closed_at is not None else "open"
+
+
+def written(value: object) -> str:
+    """A value as a case file writes it, in a failure."""
+    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+
+
 def slots(case: Case, now: int) -> dict[str, dict[str, Any]]:
     """The state, reason and term of every slot, by slot id."""
     waits = {row["slot"]: row for row in demand.rows(case)}
@@ -418,7 +443,19 @@ def slots(case: Case, now: int) -> dict[str, dict[str, Any]]:
             out[name] = _row(slot.state, waits.get(name), slot.since, slot.deadline, slot.head, now)
             if slot.state == "unknown":
                 out[name]["reason"] = [s.name for s in case.undecided_by(step)]
+            if slot.state == "returned" and slot.head is not None:
+                out[name]["returned_to"] = returned_to(case, slot.head.deficiencies)
     return out
+
+
+def returned_to(case: Case, deficiencies: Sequence[dict[str, Any]]) -> str | None:
+    """Who is to mend what a deficiency names: the organisation where the case binds one, else the role."""
+    for said in deficiencies:
+        step = case.procedure.by_name.get(str(said.get("step")))
+        if step is not None:
+            role = demand.role_of(case, step, str(said.get("key") or ""))
+            return demand.named_holder(case, role) or role
+    return None
 
 
 def _row(

@@ -17,6 +17,7 @@ from gardesh.cli import (
     output,
     pack_commands,
     proof_commands,
+    show,
 )
 from gardesh.model.problem import Problem, define
 
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 for command in (
     node_commands.init, node_commands.admit, node_commands.adopt, node_commands.sign, node_commands.submit,
-    node_commands.present, node_commands.tick, case_commands.show, case_commands.plan, case_commands.why,
+    node_commands.present, node_commands.tick, show.show, case_commands.plan, case_commands.why,
     case_commands.worklist, proof_commands.audit, proof_commands.rebuild,
 ):  # fmt: skip
     app.command()(command)

@@ -1,21 +1,22 @@
-"""Asking: cases, plan, why, worklists, documents."""
+"""Asking what waits: cases, plan, why, worklists."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from gardesh.cli import output
 from gardesh.cli.home import now as clock
-from gardesh.cli.home import open_node, open_views
-from gardesh.model.document import Envelope, parse
+from gardesh.cli.home import open_views
+from gardesh.cli.titles import Titles
+from gardesh.model.case import Case
 from gardesh.model.path import Piece, by_office, critical_path
-from gardesh.model.problem import Problem
-from gardesh.model.slot import DUE
+from gardesh.play import returned_to
 from gardesh.record.cases import Cases
 from gardesh.record.registers import Registers
-from gardesh.record.views import Views
 
 app = typer.Typer(no_args_is_help=True, help="List, export and verify cases.")
 CaseName = Annotated[
@@ -46,8 +47,12 @@ def state(name: str) -> str:
     return output.t(*STATES.get(name, (name, name)))
 
 
-def who(wait: dict[str, Any]) -> str:
-    return str(wait.get("by") or wait.get("role") or wait.get("from") or "—")
+class Status(StrEnum):
+    """The state of a case."""
+
+    open = "open"
+    closed = "closed"
+    withdrawn = "withdrawn"
 
 
 @app.command("list")
@@ -55,7 +60,7 @@ def list_cases(
     opener: Annotated[
         str | None, typer.Option("--opener", help="Only those this organisation opened.")
     ] = None,
-    status: Annotated[str | None, typer.Option("--status", help="open, closed or withdrawn.")] = None,
+    status: Annotated[Status | None, typer.Option("--status", help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
 ) -> None:
     """The newest cases."""
@@ -84,32 +89,70 @@ def list_cases(
 
 
 def plan(case: CaseName, at: At = None) -> None:
-    """What can be issued now, by whom and until when; and what is not known yet."""
-    _, _, views = open_views()
-    found = views.plan(views.find_case(case), clock(at))
+    """What can be issued now, by whom and until when; what was returned; and what is not known yet."""
+    store, library, views = open_views()
+    moment = clock(at)
+    found = views.plan(views.find_case(case), moment)
+    for wait in found["returned"]:
+        name_mender(wait, Cases(store, library, Registers(store)).get(found["case"]))
     if output.as_json():
         output.emit(found)
         return
+    titles = Titles(views.procedure(views.case(found["case"])))
     output.console.print(f"[bold]{found['case'][:12]}[/bold]  {state(found['status'])}")
-    show_waits(found["due"] + found["returned"])
+    show_waits(found["due"] + found["returned"], titles)
+    for wait in found["returned"]:
+        show_deficiencies(wait, titles)
     for wait in found["unknown"]:
         output.say(
             "{slot}: not known before {waits}",
             "{slot}: تا رسیدن {waits} معلوم نیست",
-            slot=wait["slot"],
-            waits="، ".join(wait["waits_on"]) if output.lang() == "fa" else ", ".join(wait["waits_on"]),
+            slot=titles.slot(wait["slot"]),
+            waits=output.t(", ", "، ").strip("\u200f").join(map(titles.slot, wait["waits_on"])),
         )
     if not (found["due"] or found["returned"] or found["unknown"]):
         output.say("Nothing is waiting.", "چیزی در انتظار نیست.")
+    tell_time(found["due"] + found["returned"], found["at"], moment)
 
 
-def show_waits(waits: list[dict[str, Any]]) -> None:
+def name_mender(wait: dict[str, Any], case: Case) -> None:
+    """Put into the row of a returned slot who is to mend what was found wrong."""
+    wait["returned_to"] = returned_to(case, wait.get("deficiencies") or ())
+
+
+def show_deficiencies(wait: dict[str, Any], titles: Titles) -> None:
+    for said in wait.get("deficiencies") or ():
+        reason = said.get("reason") or {}
+        output.console.print(
+            f"  {titles.slot(wait['slot'])}: {titles.slot(str(said.get('step')))}"
+            f" {output.ltr(str(said.get('field') or ''))} {reason.get(output.lang(), '')}",
+            markup=False,
+        )
+
+
+def tell_time(waits: list[dict[str, Any]], seen: int, now: int) -> None:
+    """Nothing here records: what a term means that passed since the case was last looked at is `tick`'s to write."""
+    if any(w["deadline"] is not None and seen < w["deadline"] <= now for w in waits):
+        output.say(
+            "Terms have passed since {t}; `gardesh tick` records what that means.",
+            "از {t} تاکنون مهلت‌هایی گذشته است؛ «gardesh tick» معنای آن را ثبت می‌کند.",
+            t=output.when(seen),
+        )
+
+
+def show_waits(waits: list[dict[str, Any]], titles: Titles) -> None:
     if waits:
         headings = [("slot", "جایگاه"), ("state", "وضعیت"), ("who", "با"), ("since", "از"), ("until", "تا")]
         output.table(
             headings,
             [
-                [w["slot"], state(w["state"]), who(w), output.when(w["since"]), output.when(w["deadline"])]
+                [
+                    titles.slot(w["slot"]),
+                    state(w["state"]),
+                    titles.who(w),
+                    output.when(w["since"]),
+                    output.when(w["deadline"]),
+                ]
                 for w in waits
             ],
         )
@@ -119,7 +162,13 @@ def why(case: CaseName, at: At = None) -> None:
     """The chain of waits that holds the case back; of a closed case, its critical path."""
     store, library, views = open_views()
     case_id = views.find_case(case)
-    found = views.why(case_id, clock(at))
+    moment = clock(at)
+    found = views.why(case_id, moment)
+    if any("deficiencies" in node for node in nodes(found["goal"])):
+        live = Cases(store, library, Registers(store)).get(case_id)
+        for node in nodes(found["goal"]):
+            if "deficiencies" in node:
+                name_mender(node, live)
     if found["status"] == "closed":
         live = Cases(store, library, Registers(store)).get(case_id)
         pieces = critical_path(live)
@@ -133,22 +182,38 @@ def why(case: CaseName, at: At = None) -> None:
     if output.as_json():
         output.emit(found)
         return
+    titles = Titles(views.procedure(views.case(case_id)))
     output.console.print(f"[bold]{case_id[:12]}[/bold]  {state(found['status'])}")
     for node in found["goal"]:
-        show_chain(node, 0)
+        show_chain(node, 0, titles)
+    tell_time(list(nodes(found["goal"])), found["at"], moment)
 
 
-def show_chain(node: dict[str, Any], depth: int) -> None:
-    line = f"{'  ' * depth}{'└ ' if depth else ''}{node['slot']}  {state(node['state'])}"
+def nodes(chain: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every node of a chain of waits, from the goal down."""
+    for node in chain:
+        yield node
+        yield from nodes(node["waits_on"])
+
+
+CHAIN = {
+    "en": ("  waits on {who}, since {since}", ", until {until}"),
+    "fa": ("  در انتظارِ {who}، از {since}", "، تا {until}"),
+}
+
+
+def show_chain(node: dict[str, Any], depth: int, titles: Titles) -> None:
+    line = f"{'  ' * depth}{'└ ' if depth else ''}{titles.slot(node['slot'])}  {state(node['state'])}"
     if node["state"] in ("due", "overdue", "returned", "refused"):
-        line += f"  {output.t('waits on', 'در انتظارِ')} {who(node)}, {output.t('since', 'از')} {output.when(node['since'])}"
+        waits, until = CHAIN[output.lang()]
+        line += waits.format(who=titles.who(node), since=output.when(node["since"]))
         if node["deadline"] is not None:
-            line += f", {output.t('until', 'تا')} {output.when(node['deadline'])}"
+            line += until.format(until=output.when(node["deadline"]))
     if node.get("shown_above"):
         line += "  ↑"
     output.console.print(line, markup=False)
     for below in node["waits_on"]:
-        show_chain(below, depth + 1)
+        show_chain(below, depth + 1, titles)
 
 
 def piece_row(piece: Piece) -> dict[str, Any]:
@@ -196,7 +261,7 @@ def show_path(pieces: list[Piece], width: int = 40) -> None:
                 o,
                 output.span(r["calendar_ms"]),
                 output.span(r["working_ms"]),
-                output.number(f"{r['calendar_ms'] * 100 // total}%"),
+                output.percent(r["calendar_ms"] / total),
             ]
             for o, r in offices
         ],
@@ -224,7 +289,7 @@ def worklist(
         [
             [
                 r["case"][:12],
-                r["slot"],
+                Titles(views.procedure(views.case(r["case"]))).slot(r["slot"]),
                 state(r["state"]),
                 output.when(r["since"]),
                 output.when(r["deadline"]),
@@ -232,115 +297,3 @@ def worklist(
             for r in rows
         ],
     )
-
-
-def show(
-    name: Annotated[str, typer.Argument(help="A case, or a document by its digest or position.")],
-    document: Annotated[
-        bool, typer.Option("--document", "-d", help="The document, where a case has the same name.")
-    ] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="The document's bytes as they were signed.")] = False,
-    reader: Annotated[
-        str | None,
-        typer.Option(
-            "--as", help="Read it as this organisation: only what its steps need; the read is recorded."
-        ),
-    ] = None,
-    purpose: Annotated[str, typer.Option("--purpose", help="With --as: why it is read.")] = "",
-    readers: Annotated[bool, typer.Option("--readers", help="Who read the document.")] = False,
-) -> None:
-    """Show a case with its documents, or one document."""
-    if readers or reader is not None:
-        return show_read(name, reader, purpose, raw, readers)
-    _, _, views = open_views()
-    if not document:
-        try:
-            return show_case(views, views.find_case(name))
-        except Problem as problem:
-            if problem.code != "no-such-case":
-                raise
-    position, at, case_id, data = views.document(name)
-    if raw:
-        typer.echo(data.decode())
-        return None
-    told = {"position": position, "recorded_at": at, "case": case_id, **content(parse(data))}
-    return tell_document(told)
-
-
-def show_read(name: str, reader: str | None, purpose: str, raw: bool, readers: bool) -> None:
-    """Read as an organisation, or see who did."""
-    node = open_node()
-    if reader is not None:
-        paper, right = node.read(reader, name, purpose, clock())
-        if raw:
-            typer.echo(paper.data.decode())
-        else:
-            tell_document({**content(paper), "right": right if isinstance(right, str) else list(right)})
-    if readers:
-        rows = node.readers(name)
-        if output.as_json():
-            output.emit(rows)
-        else:
-            headings = [("at", "زمان"), ("reader", "خواننده"), ("fields", "فیلدها"), ("purpose", "هدف")]
-            output.table(
-                headings, [[output.when(r["at"]), r["reader"], r["fields"], r["purpose"]] for r in rows]
-            )
-    node.close()
-
-
-def content(envelope: Envelope) -> dict[str, Any]:
-    """A document's own fields, with stable names."""
-    return {
-        "digest": envelope.digest.hex(),
-        "issuer": envelope.issuer,
-        "type": envelope.type,
-        "step": envelope.step,
-        "key": envelope.key or "",
-        "act": envelope.act,
-        "outcome": envelope.outcome,
-        "basis": {slot: digest.hex() for slot, digest in envelope.basis},
-        "subject": envelope.subject,
-    }
-
-
-def tell_document(told: dict[str, Any]) -> None:
-    if output.as_json():
-        output.emit(told)
-        return
-    for field, value in told.items():
-        if field in ("subject", "basis"):
-            continue
-        shown = output.when(value) if field == "recorded_at" else str(value)
-        output.console.print(f"{field:>12}  {shown}", markup=False)
-    output.console.print_json(data=told["subject"], default=str)
-
-
-def show_case(views: Views, case_id: str) -> None:
-    row, documents = views.case(case_id), views.documents(case_id)
-    if output.as_json():
-        slots = [dict(zip(("step", "key", "state", "head", "at"), s, strict=True)) for s in row.slots]
-        output.emit(
-            {
-                "case": row.id,
-                "procedure": f"{row.pack} {row.procedure}",
-                "opener": row.opener,
-                "status": row.status,
-                "opened_at": row.opened_at,
-                "closed_at": row.closed_at,
-                "slots": slots,
-                "documents": documents,
-            }  # fmt: skip
-        )
-        return
-    output.console.print(
-        f"[bold]{row.id}[/bold]\n{row.pack} {row.procedure}  {row.opener}  {state(row.status)}"
-    )
-    output.table(
-        [("step", "گام"), ("key", "کلید"), ("state", "وضعیت"), ("document", "سند"), ("at", "زمان")],
-        [
-            [s[0], s[1], state(DUE if s[2] == DUE else s[2]), (s[3] or "—")[:12], output.when(s[4])]
-            for s in row.slots
-            if s[2] != "not-applicable"
-        ],
-    )
-    output.say("{n} documents", "{n} سند", n=len(documents))

@@ -2,263 +2,298 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from gardesh import worked
-from gardesh.cli import output
-from gardesh.cli.case_commands import show_path, state
+from gardesh.cli import output, path_chart
+from gardesh.cli.case_commands import piece_row
+from gardesh.cli.telling import Teller
 from gardesh.exchange import case_file, case_file_check
-from gardesh.model import demand
 from gardesh.model.case import Case
-from gardesh.model.path import critical_path
-from gardesh.model.problem import Problem
+from gardesh.model.path import by_office, critical_path
+from gardesh.model.problem import Problem, define
 from gardesh.play import Played, Player
 from gardesh.record import folder
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor
 
-# World Bank, Doing Business 2015 (data of June 2014), import through a sea port, in days.
-AS_IT_WAS = (
-    ("documents", "اسناد", 24),
-    ("customs", "گمرک", 2),
-    ("port", "بندر", 5),
-    ("inland", "حمل داخلی", 6),
+UNSEEN = define(
+    "changed-byte-unseen",
+    500,
+    en="Byte {at} of the case file was changed, and the check did not see it.",
+    fa="بایت {at} فایل پرونده عوض شد و وارسی آن را ندید.",
 )
-AS_IT_WAS_SOURCE = "http://open-iran.com/trading-across-borders/"
+OTHERWISE = define(
+    "story-went-otherwise",
+    500,
+    en="The story did not go as it is written, at act {act}: {reason}",
+    fa="داستان در کنش {act} چنان که نوشته شده نرفت: {reason}",
+)
+PLACES = 64
+"""At how many more places, evenly over the file, a bit is flipped."""
 
 
 def demo(
     pause: Annotated[
-        float, typer.Option("--pause", help="Seconds to rest at each chapter when watched.")
-    ] = 1.2,
+        float, typer.Option("--pause", help="Seconds to rest after each chapter's words, when watched.")
+    ] = 1.8,
 ) -> None:
     """A whole import with its offices: it circulates, waits, is amended, is inspected, leaves; and is checked."""
     begun = time.monotonic()
-    watched = sys.stdout.isatty() and not output.as_json()
-    teller = Teller(pause if watched else 0.0)
     root = folder.shipped() / "trade"
-    packs = folder.gather(root)
     path = root / "cases" / "story.yaml"
     made = worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes()))
     with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
-        store = Store(str(Path(place) / "node.sqlite"), create=True)
-        player = Player(packs, made, store)
-        teller.opening(player)
-        for played in player.run():
-            teller.act(player, played)
-            if played.failures:
-                for failure in played.failures:
-                    output.errors.print(failure, markup=False)
-                raise typer.Exit(1)
-        case = player._case("main")
-        assert case is not None
-        teller.path(case)
-        teller.audit(player)
-        teller.offline(player, case, Path(place))
-        player.node.close()
-    teller.end(time.monotonic() - begun)
-
-
-class Teller:
-    """Tells the story, in the language asked for; rests where there is something to see."""
-
-    def __init__(self, pause: float) -> None:
-        self.pause = pause
-        self.told: list[dict[str, Any]] = []
-
-    def rest(self) -> None:
-        if self.pause:
-            time.sleep(self.pause)
-
-    def chapter(self, en: str, fa: str, **values: Any) -> None:
-        if not output.as_json():
-            output.console.print()
-            output.console.rule(
-                output.t(en, fa, **values), align="right" if output.lang() == "fa" else "left", style="cyan"
-            )
-            self.rest()
-
-    def opening(self, player: Player) -> None:
-        self.chapter(player.worked.title.en, player.worked.title.fa)
-        if player.worked.description is not None and not output.as_json():
-            output.console.print(output.title(player.worked.description))
-        output.say(
-            "{n} organisations, each with its own key, were admitted by the steward. Times are those of the story.",
-            "{n} سازمان، هر یک با کلید خود، به پذیرش راهبر رسیده‌اند. زمان‌ها زمان‌های داستان است.",
-            n=len(player.worked.parties),
-        )
-
-    def act(self, player: Player, played: Played) -> None:
-        if output.as_json():
-            output.emit_line(
-                {"act": played.number, "at": played.at, "by": played.act.by, "code": played.code}
-            )
-            return
-        note = played.act.note
-        if note is not None:
-            self.chapter(note.en, note.fa)
-        verb, what = played.act.verb
-        name = f"{what}:{played.act.key}" if played.act.key else what
-        for row in played.by_clock:
-            output.console.print(
-                f"  {output.when(row['at'])}  ⏱ {output.t('silence', 'سکوت')}: {row['slot']} → {row['act']}",
-                markup=False,
-            )
-        if verb not in ("looks", "waits"):
-            mark = "[green]✓[/green]" if played.accepted else f"[yellow]✗ {played.code}[/yellow]"
-            outcome = (
-                f" [{OUTCOMES[played.act.outcome]}]" + output.t(*SAID[played.act.outcome]) + "[/]"
-                if played.act.outcome
-                else ""
-            )
-            output.console.print(
-                f"  {output.when(played.at)}  {mark} {played.act.by}: {DONE(verb)} {name}{outcome}"
-            )
-        if played.problem is not None:
-            output.console.print(
-                "      " + output.t(played.problem.sentence("en"), played.problem.sentence("fa")),
-                markup=False,
-            )
-        if note is not None:
-            self.waits(player, played)
-
-    def waits(self, player: Player, played: Played) -> None:
-        """Whom the file waits for, at this moment."""
-        case = player._case(played.act.case)
-        rows = demand.rows(case) if case is not None else []
-        for row in rows:
-            if not row["waits_on"]:
-                shown = demand.shown_state(row["state"], row["deadline"], player.now)
-                line = f"      … {row['slot']}: {state(shown)} — {row['by'] or row['role'] or row.get('from') or ''}"
-                if row["deadline"]:
-                    line += f" ({output.t('until', 'تا')} {output.when(row['deadline'])})"
-                output.console.print(line, style="dim", markup=False)
-        self.rest()
-
-    def path(self, case: Case) -> None:
-        if output.as_json():
-            return
-        self.chapter("Whom the file waited for: the critical path", "پرونده در انتظار که بود: مسیر بحرانی")
-        pieces = critical_path(case)
-        show_path(pieces)
-        assert case.closed_at is not None
-        tiled = sum(p.until - p.since for p in pieces) == case.closed_at - case.opened_at
-        output.say(
-            "The pieces tile the time from opening to closing: {ok}.",
-            "تکه‌ها زمان از گشایش تا بستن را بی‌درز می‌پوشانند: {ok}.",
-            ok=output.t("yes", "آری") if tiled else output.t("NO", "نه"),
-        )
-        self.chapter("With papers, as published", "با کاغذ، چنان که منتشر شده")
-        total = sum(d for _, _, d in AS_IT_WAS)
-        rows = [[output.t(en, fa), output.number(days), "█" * days] for en, fa, days in AS_IT_WAS]
-        output.table([("part", "بخش"), ("days", "روز"), ("", "")], rows)
-        output.say(
-            "{n} days in all, by the World Bank's count of 2014 ({s}). A published figure of other cases, not a measurement "
-            "of this story; and the times of the story are its author's, not a forecast.",
-            "روی هم {n} روز، به شمارش بانک جهانی در ۲۰۱۴ ({s}). این رقمی منتشرشده از پرونده‌های دیگر است، نه سنجشی از این "
-            "داستان؛ و زمان‌های داستان از نویسنده‌ی آن است، نه پیش‌بینی.",
-            n=total,
-            s=AS_IT_WAS_SOURCE,
-        )
-        self.rest()
-
-    def audit(self, player: Player) -> None:
-        self.chapter("The audit: every decision derived again", "حسابرسی: هر تصمیم از نو به دست می‌آید")
-        found = Auditor(player.node.store, player.node.library, player.node.sequencer.clock.name).run()
-        output.say(
-            "{d} documents read in log order, {c} of them by the clock: every acceptance follows from those before. {ok}",
-            "{d} سند به ترتیب دفتر خوانده شد، {c} سند از ساعت گره: هر پذیرش از اسناد پیشین به دست می‌آید. {ok}",
-            d=found.documents,
-            c=found.by_clock,
-            ok="✓" if found.whole else "✗",
-        )
-        if not found.whole:
-            raise found.problems[0]
-        self.rest()
-
-    def offline(self, player: Player, case: Case, place: Path) -> None:
-        self.chapter(
-            "The offline check: one file, no network, no database",
-            "وارسی بی‌شبکه: یک پرونده، بی شبکه و بی پایگاه داده",
-        )
-        data = case_file.export(player.node, case.id)
-        (place / "case.gardesh.zip").write_bytes(data)
-        begun = time.perf_counter()
-        found = case_file_check.verify(data)
-        spent = round((time.perf_counter() - begun) * 1000)
-        if found.problems:
-            raise found.problems[0]
-        output.say(
-            "{k} kB, {d} documents: signatures, keys in force, inclusion proofs, checkpoint checked in {m} ms ✓",
-            "{k} کیلوبایت، {d} سند: امضاها، اعتبار کلیدها، گواه‌های شمول و نقطه‌ی وارسی در {m} میلی‌ثانیه سنجیده شد ✓",
-            k=len(data) // 1000,
-            d=found.documents,
-            m=spent,
-        )
-        at = len(data) // 2
-        bad = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        player = Player(folder.gather(root), made, Store(str(Path(place) / "node.sqlite"), create=True))
         try:
-            problems = case_file_check.verify(bad).problems
-        except Problem as problem:
-            problems = [problem]
-        output.say(
-            "Now one bit of it is flipped, at byte {n}:", "اکنون یک بیت آن در بایت {n} وارونه می‌شود:", n=at
-        )
-        if not problems:
-            output.errors.print(output.t("the flipped bit went unseen", "بیت وارونه دیده نشد"))
-            raise typer.Exit(1)
-        first = problems[0]
-        if not output.as_json():
-            output.console.print(f"  [yellow]{first.code}[/yellow] {first.pointer}")
-            output.console.print("  " + output.t(first.sentence("en"), first.sentence("fa")), markup=False)
-        self.rest()
-
-    def end(self, seconds: float) -> None:
-        self.chapter("What to try next", "اکنون چه بیازمایید")
-        output.say("Done in {s} seconds.", "در {s} ثانیه انجام شد.", s=round(seconds))
-        for command, en, fa in NEXT:
-            if not output.as_json():
-                output.console.print(f"  [bold]{command}[/bold]  {output.t(en, fa)}")
+            if output.as_json():
+                lines(player)
+            else:
+                watched = sys.stdout.isatty()
+                tell(player, Teller(player, max(0.0, pause) if watched else 0.0))
+                ending(round((time.monotonic() - begun) * 1000))
+        finally:
+            player.node.close()
 
 
-OUTCOMES = {"approved": "green", "deficient": "yellow", "rejected": "red"}
-SAID = {"approved": ("approved", "تأیید"), "deficient": ("deficient", "نقص"), "rejected": ("rejected", "رد")}
-VERBS = {
-    "issues": ("issues", "صادر می‌کند"),
-    "corrects": ("corrects", "اصلاح می‌کند"),
-    "confirms": ("confirms", "دوباره تأیید می‌کند"),
-    "withdraws": ("withdraws", "پس می‌گیرد"),
-    "revokes": ("revokes", "ابطال می‌کند"),
-    "withdraws_case": ("withdraws the case", "از پرونده انصراف می‌دهد"),
-    "signs": ("signs", "امضا می‌کند"),
-    "sends": ("sends", "می‌فرستد"),
-    "forges": ("someone forges", "کسی جعل می‌کند"),
-    "rotates_key": ("rotates its key", "کلیدش را عوض می‌کند"),
-    "revokes_key": ("the steward revokes a key", "راهبر کلیدی را باطل می‌کند"),
-}
+def story(player: Player) -> Iterator[Played]:
+    """The acts of the story as they are played. Raises when one does not go as it is written."""
+    for played in player.run():
+        yield played
+        if played.failures:
+            raise Problem(OTHERWISE, "", act=played.number, reason="; ".join(played.failures))
 
 
-def DONE(verb: str) -> str:
-    return output.t(*VERBS.get(verb, (verb, verb)))
+def main_case(player: Player) -> Case:
+    return player.node.sequencer.cases.get(player.cases["main"])
+
+
+# -- for programs -------------------------------------------------------------------------------------------
+
+
+def lines(player: Player) -> None:
+    """One JSON object for each act, then one with the summary; nothing else."""
+    acts = 0
+    for played in story(player):
+        acts += 1
+        output.emit_line(act_row(played))
+    case = main_case(player)
+    pieces = critical_path(case)
+    data = case_file.export(player.node, case.id)
+    found, flipped = case_file_check.verify(data), flip(data, inside(data))
+    audited = Auditor(player.node.store, player.node.library, player.node.sequencer.clock.name).run()
+    output.emit_line(
+        {
+            "summary": {
+                "acts": acts, "organisations": len(player.worked.parties), "case": case.id,
+                "opened_at": case.opened_at, "closed_at": case.closed_at,
+                "path": [piece_row(p) for p in pieces], "by_office": by_office(pieces),
+                "phases_ms": path_chart.phases(case),
+                "published": [asdict(figure) for figure in path_chart.AS_IT_WAS],
+                "audit": {"documents": audited.documents, "by_clock": audited.by_clock, "whole": audited.whole},
+                "offline": {
+                    "bytes": len(data), "documents": found.documents, "whole": found.whole,
+                    "changed_byte": {"at": flipped[0], "code": flipped[1].code, "pointer": flipped[1].pointer},
+                },
+            }
+        }
+    )  # fmt: skip
+    if not (audited.whole and found.whole):
+        raise typer.Exit(1)
+
+
+def act_row(played: Played) -> dict[str, Any]:
+    act = played.act
+    verb, what = act.verb
+    return {
+        "act": played.number, "at": played.at, "case": act.case, "by": act.by, "verb": verb, "what": what,
+        "key": act.key, "outcome": act.outcome, "accepted": played.accepted, "code": played.code,
+        "pointer": played.pointer, "position": played.position, "digest": played.digest,
+        "by_clock": played.by_clock, "note": {"fa": act.note.fa, "en": act.note.en} if act.note else None,
+    }  # fmt: skip
+
+
+# -- for people ---------------------------------------------------------------------------------------------
+
+
+def tell(player: Player, teller: Teller) -> None:
+    teller.opening()
+    for played in story(player):
+        teller.act(played)
+    case = main_case(player)
+    path(case, teller)
+    audit(player, teller)
+    offline(player, case, teller)
+
+
+def path(case: Case, teller: Teller) -> None:
+    pieces = critical_path(case)
+    teller.chapter(
+        output.t("For whom the file waited", "پرونده در انتظار که بود"),
+        output.t(
+            "The critical path: at every moment the one office that everything else waited for. "
+            "It is derived from the documents, and its pieces tile the time without gap or overlap.",
+            "مسیر بحرانی: در هر لحظه همان یک نهادی که همه‌ی کارهای دیگر چشم‌به‌راهش بود. "
+            "از خود اسناد به دست می‌آید و تکه‌هایش زمان را بی درز و بی هم‌پوشانی می‌پوشاند.",
+        ),
+    )
+    path_chart.staircase(pieces, teller.names)
+    teller.rest()
+    output.console.print(f"\n  [bold]{output.t('By office', 'به تفکیک نهاد')}[/]")
+    path_chart.offices(pieces, teller.names)
+    calendar, hours = path_chart.totals(pieces)
+    teller.say(
+        "In all {all}, of which {hours} office hours.",
+        "روی هم {all}، که {hours} ساعت آن اداری بود.",
+        all=calendar,
+        hours=hours,
+    )
+    teller.rest()
+    as_it_was(case, teller)
+
+
+def as_it_was(case: Case, teller: Teller) -> None:
+    teller.chapter(
+        output.t("With papers, as others have published it", "با کاغذ، چنان که دیگران منتشر کرده‌اند")
+    )
+    path_chart.published()
+    teller.say(
+        "Published figures of other cases, not measurements of ours. The World Bank's four make {n} days of an import by "
+        "sea. Sources: {a} and {b}",
+        "این‌ها ارقام منتشرشده‌ی پرونده‌های دیگر است، نه سنجش ما. چهار رقم بانک جهانی روی هم {n} روز برای یک واردات دریایی "
+        "می‌شود. منبع: {a} و {b}",
+        n=sum(int(f.days) for f in path_chart.AS_IT_WAS if f.source == path_chart.WORLD_BANK),
+        a=output.ltr(path_chart.WORLD_BANK),
+        b=output.ltr(path_chart.CUSTOMS),
+    )
+    comma = "؛ " if output.lang() == "fa" else "; "
+    spans = path_chart.phases(case).items()
+    teller.say(
+        "The clocks of this story: {spans}. Its author chose them; they are no forecast and no measurement.",
+        "ساعت‌های این داستان: {spans}. این‌ها را نویسنده برگزیده است؛ نه پیش‌بینی است و نه سنجش.",
+        spans=comma.join(
+            f"{output.t(*path_chart.PHASES.get(n, (n, n)))} {output.span(ms)}" for n, ms in spans
+        ),
+    )
+    teller.rest()
+
+
+def audit(player: Player, teller: Teller) -> None:
+    teller.chapter(
+        output.t("The audit: every decision derived again", "حسابرسی: هر تصمیم از نو به دست می‌آید"),
+        output.t(
+            "A second, empty node reads the log from its first line and must come to the same decisions.",
+            "گرهی دیگر و تهی، دفتر را از سطر نخست می‌خواند و باید به همان تصمیم‌ها برسد.",
+        ),
+    )
+    found = Auditor(player.node.store, player.node.library, player.node.sequencer.clock.name).run()
+    if not found.whole:
+        raise found.problems[0]
+    teller.say(
+        "[green]✓[/] {d} documents, {c} of them by the clock: each follows from those before it.",
+        "[green]✓[/] {d} سند، که {c} تای آن از ساعت گره است: هر یک از سندهای پیش از خود به دست می‌آید.",
+        d=found.documents,
+        c=found.by_clock,
+    )
+    teller.rest()
+
+
+def offline(player: Player, case: Case, teller: Teller) -> None:
+    teller.chapter(
+        output.t(
+            "The offline check: one file, no network, no database",
+            "وارسی بی‌شبکه: یک فایل، بی شبکه و بی پایگاه داده",
+        ),
+        output.t(
+            "The case leaves as one file. Whoever holds it can check it alone, without trusting this node.",
+            "پرونده در یک فایل بیرون می‌رود. هر که آن را دارد، تنها و بی اعتماد به این گره می‌تواند بسنجدش.",
+        ),
+    )
+    data = case_file.export(player.node, case.id)
+    begun = time.perf_counter()
+    found = case_file_check.verify(data)
+    spent = max(1, round((time.perf_counter() - begun) * 1000))
+    if found.problems:
+        raise found.problems[0]
+    teller.say(
+        "[green]✓[/] {k} kB, {d} documents: signatures, keys in force, proofs, checkpoint; {m} ms.",
+        "[green]✓[/] {k} کیلوبایت، {d} سند: امضاها، اعتبار کلیدها، گواه‌ها و نقطه‌ی وارسی؛ {m} میلی‌ثانیه.",
+        k=len(data) // 1000,
+        d=found.documents,
+        m=spent,
+    )
+    at, problem = flip(data, inside(data))
+    teller.say(
+        "Now somebody changes one bit, in the duty assessment (byte {n} of the file):",
+        "اکنون کسی یک بیت را در محاسبه‌ی حقوق ورودی عوض می‌کند (بایت {n} فایل):",
+        n=at,
+    )
+    said = output.t(problem.sentence("en"), problem.sentence("fa"))
+    teller.grid(
+        [["[yellow]✗[/]", f"[yellow]{output.ltr(problem.code)}[/] {escape(output.ltr(problem.pointer))}"]], 2
+    )
+    teller.grid([["", escape(said)]], 3)
+    for i in range(PLACES):
+        flip(data, i * (len(data) - 1) // (PLACES - 1))
+    teller.say(
+        "And at {n} more places, evenly over the file: [green]all found[/].",
+        "و در {n} جای دیگر، پخش در سراسر فایل: [green]همه یافته شد[/].",
+        n=PLACES,
+    )
+    teller.rest()
+
+
+def inside(data: bytes) -> int:
+    """The place of a byte in the middle of the duty assessment that the case file carries."""
+    with zipfile.ZipFile(io.BytesIO(data)) as opened:
+        entry = next(e for e in opened.infolist() if e.filename.endswith("-duty-assessment.sd-jwt"))
+        return data.index(opened.read(entry), entry.header_offset) + entry.file_size // 3
+
+
+def flip(data: bytes, at: int) -> tuple[int, Problem]:
+    """Change one bit of the case file, and what the check then says first. Raises `changed-byte-unseen`."""
+    changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    problems = case_file_check.verify(changed).problems
+    if not problems:
+        raise Problem(UNSEEN, "", at=at)
+    return at, problems[0]
 
 
 NEXT = (
-    (
-        "gardesh pack test packs/trade",
-        "play all worked cases of the trade pack",
-        "همه‌ی پرونده‌های نمونه‌ی بسته‌ی تجارت",
-    ),
+    ("gardesh case export --help", "take a case away in one file", "پرونده‌ای را در یک فایل بیرون ببرید"),
+    ("gardesh pack test packs/trade", "play every worked case of the pack", "همه‌ی پرونده‌های نمونه‌ی بسته"),
     (
         "gardesh pack play packs/trade/cases/permit-refused.yaml",
         "step through one, slot by slot",
         "یکی را گام به گام ببینید",
     ),
+    (
+        "gardesh pack play packs/trade/cases/story.yaml --html story.html",
+        "this story as a page",
+        "همین داستان، در یک صفحه",
+    ),
     ("gardesh --lang fa demo", "the same story in Persian", "همین داستان به فارسی"),
     ("docs/tutorial/", "write a pack of your own", "بسته‌ای از خود بنویسید"),
 )
+
+
+def ending(milliseconds: int) -> None:
+    title = output.t("What to try next", "اکنون چه بیازمایید")
+    output.console.print(f"\n[cyan]──[/] [bold]{title}[/]")
+    for command, en, fa in NEXT:
+        if output.lang() == "fa" and "--lang" in command:
+            command, fa = "gardesh demo", "همین داستان به انگلیسی"
+        output.console.print(f"  [bold]{output.ltr(command)}[/]", soft_wrap=True)
+        output.console.print(f"      {output.t(en, fa)}")
+    output.say("\n  Told in {s}.", "\n  در {s} گفته شد.", s=output.span(max(1000, milliseconds)))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
+from gardesh.cli.right_to_left import LRI, PDI, RLM, BilingualConsole
 from gardesh.model.calendar import iso, jalali
 from gardesh.model.identifiers import persian_digits
 from gardesh.model.problem import Problem
@@ -24,9 +24,8 @@ class Settings:
 
 
 settings_ = Settings()
-console = Console(highlight=False, soft_wrap=False)
-errors = Console(stderr=True, highlight=False)
-RLM = "\u200f"
+console = BilingualConsole("stdout", lambda: settings_.lang == "fa")
+errors = BilingualConsole("stderr", lambda: settings_.lang == "fa")
 
 
 def configure(*, json: bool, lang: str, home: str) -> None:
@@ -52,6 +51,11 @@ def t(en: str, fa: str, **values: Any) -> str:
     return RLM + (fa.format_map(shown) if shown else fa)
 
 
+def ltr(text: str) -> str:
+    """A code, a pointer, an address or a command: left-to-right also within a Persian line."""
+    return f"{LRI}{text}{PDI}" if settings_.lang == "fa" else text
+
+
 def title(text: Any) -> str:
     """A bilingual text (`Text` or a map) in the language asked for."""
     found = getattr(text, settings_.lang, None) or (
@@ -68,7 +72,14 @@ def when(ms: int | None) -> str:
 
 
 def number(value: object) -> str:
-    return persian_digits(str(value)) if settings_.lang == "fa" else str(value)
+    return persian_digits(str(value)).replace(".", "٫") if settings_.lang == "fa" else str(value)
+
+
+def percent(share: float) -> str:
+    """`39%`; what is less than half a hundredth is said to be less than one."""
+    if 0 < share < 0.005:
+        return t("<1%", "زیر ۱٪")
+    return number(round(share * 100)) + t("%", "٪")
 
 
 def span(ms: int) -> str:
@@ -99,17 +110,12 @@ def emit_line(value: Any) -> None:
 
 
 def table(headings: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
-    """A table; in Persian its columns run from right to left."""
+    """A table, its columns in reading order: in Persian the first is at the right, for the lines are right-to-left."""
     made = Table(box=None, pad_edge=False, header_style="bold")
-    order = list(range(len(headings)))
-    if settings_.lang == "fa":
-        order.reverse()
-    for i in order:
-        made.add_column(
-            t(*headings[i]), justify="right" if settings_.lang == "fa" else "left", overflow="fold"
-        )
+    for heading in headings:
+        made.add_column(t(*heading), overflow="fold")
     for row in rows:
-        made.add_row(*(row[i] for i in order))
+        made.add_row(*row)
     console.print(made)
 
 
@@ -117,9 +123,9 @@ def show_problem(problem: Problem) -> None:
     if settings_.json:
         emit(problem.as_dict())
         return
-    errors.print(f"[red]{problem.code}[/red] {t(problem.sentence('en'), problem.sentence('fa'))}")
+    errors.print(f"[red]{ltr(problem.code)}[/red] {t(problem.sentence('en'), problem.sentence('fa'))}")
     if problem.pointer:
-        errors.print(f"  {t('at', 'در')} {problem.pointer}", markup=False)
+        errors.print(f"  {t('at', 'در')} {ltr(problem.pointer)}", markup=False)
     hint = problem.hint(settings_.lang)
     if hint:
         errors.print(f"  {hint}", markup=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 import typer
 
 from gardesh import template, worked
@@ -15,7 +16,7 @@ from gardesh.model.library import Library
 from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.play import Played, Player
-from gardesh.play_page import page
+from gardesh.play_page import STATES_FA, Row, by_clock, moment, named, page, said
 from gardesh.record import folder
 from gardesh.study.lint import lint as find_faults
 from gardesh.study.pack_page import describe
@@ -40,8 +41,9 @@ def lint(pack: Folder) -> None:
     else:
         for f in findings:
             colour = "red" if f.level == "error" else "yellow"
-            output.console.print(f"[{colour}]{f.code}[/{colour}] {f.place}\n  {output.t(f.en, f.fa)}")
-        output.say("{e} errors, {w} warnings", "{e} خطا، {w} هشدار", e=errors, w=len(findings) - errors)
+            place = output.ltr(f.place.lstrip("/"))
+            output.console.print(f"[{colour}]{f.code}[/{colour}] {place}\n  {output.t(f.en, f.fa)}")
+        output.say("Errors: {e}. Warnings: {w}.", "خطا: {e}. هشدار: {w}.", e=errors, w=len(findings) - errors)
     if errors:
         raise typer.Exit(1)
 
@@ -53,30 +55,42 @@ def test(
 ) -> None:
     """Play all worked cases of a pack; each must go as it says."""
     packs = folder.gather(pack)
-    failed = total = 0
     results = []
-    for file, made in cases_of(pack):
-        if only and made.case != only:
+    for path in sorted((pack / "cases").glob("*.yaml")):
+        if only and path.stem != only:
             continue
-        total += 1
-        failures = play_all(packs, made)
-        failed += bool(failures)
-        results.append({"case": made.case, "file": file, "passed": not failures, "failures": failures})
+        made, failures = case_in(path)
+        if made is not None:
+            failures = play_all(packs, made)
+        name = made.case if made is not None else path.stem
+        results.append({"case": name, "file": path.name, "passed": not failures, "failures": failures})
         if not output.as_json():
             mark = "[green]✓[/green]" if not failures else "[red]✗[/red]"
-            output.console.print(f"{mark} {made.case}  [dim]{output.title(made.title)}[/dim]")
+            title = output.title(made.title) if made is not None else ""
+            output.console.print(f"{mark} {name}  [dim]{title}[/dim]")
             for failure in failures:
                 output.console.print(f"    {failure}", markup=False)
+    failed = sum(not r["passed"] for r in results)
     if output.as_json():
         output.emit(results)
-    output.say("{p} passed, {f} failed", "{p} گذشت، {f} نگذشت", p=total - failed, f=failed)
-    if failed or not total:
+    if results:
+        output.say("{p} passed, {f} failed", "{p} گذشت، {f} نگذشت", p=len(results) - failed, f=failed)
+    else:
+        output.say("There is no such worked case in cases/.", "در cases/ چنین پرونده‌ی نمونه‌ای نیست.")
+    if failed or not results:
         raise typer.Exit(1)
 
 
-def cases_of(pack: Path) -> Iterator[tuple[str, worked.WorkedCase]]:
-    for path in sorted((pack / "cases").glob("*.yaml")):
-        yield path.name, worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes()))
+def case_in(path: Path) -> tuple[worked.WorkedCase | None, list[str]]:
+    """The worked case in a file; or none, and why it cannot be read."""
+    try:
+        return worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes())), []
+    except Problem as problem:
+        return None, [failure_of(problem)]
+
+
+def failure_of(problem: Problem) -> str:
+    return f"{problem.code} at {problem.pointer or '/'}: {problem.sentence('en')}"
 
 
 def play_all(packs: list[Pack], made: worked.WorkedCase) -> list[str]:
@@ -84,7 +98,7 @@ def play_all(packs: list[Pack], made: worked.WorkedCase) -> list[str]:
         player = Player(packs, made)
         return [f"act {p.number}: {f}" for p in player.run() for f in p.failures]
     except Problem as problem:
-        return [f"{problem.code} at {problem.pointer or '/'}: {problem.sentence('en')}"]
+        return [failure_of(problem)]
 
 
 @app.command()
@@ -94,12 +108,16 @@ def play(
         Path | None, typer.Option("--html", help="Write a page that steps through the case.")
     ] = None,
 ) -> None:
-    """Play one worked case, act by act: acceptance or refusal, then the state, reason and term of every slot."""
+    """Play one worked case, act by act: acceptance or refusal, and what now waits on whom, until when.
+
+    With --json and on the page: the state, reason and term of every slot.
+    """
     packs = folder.gather(pack_of(case))
     made = worked.read(case.name, folder.parse_yaml(case.name, case.read_bytes()))
     player = Player(packs, made)
-    acts: list[dict[str, Any]] = []
+    acts: list[Row] = []
     failed = 0
+    before: dict[str, Row] = {}
     for played in player.run():
         row = told(played)
         acts.append(row)
@@ -107,14 +125,24 @@ def play(
         if output.as_json():
             output.emit_line(row)
         else:
-            show(played)
+            titles = titles_of(player)
+            show(made, played, row, titles, news(made, row, before.get(row["case"]), titles))
+        before[row["case"]] = row
     if html is not None:
-        titles = {name: output.title(role.title) for p in packs for name, role in p.manifest.roles.items()}
-        titles |= {s.name: output.title(s.title) for p in player.node.library.compiled() for s in p.steps}
-        html.write_text(page(made, acts, output.lang(), titles), encoding="utf-8")
+        html.write_text(page(made, acts, output.lang(), titles_of(player)), encoding="utf-8")
         output.say("The page is in {f}", "صفحه در {f} است", f=str(html))
     if failed:
         raise typer.Exit(1)
+
+
+def titles_of(player: Player) -> dict[str, str]:
+    """The titles of roles, steps and parties by their names, in the language asked for."""
+    titles = {n: output.title(r.title) for p in player.packs.values() for n, r in p.manifest.roles.items()}
+    titles |= {s.name: output.title(s.title) for p in player.node.library.compiled() for s in p.steps}
+    for org, party in player.worked.parties.items():
+        if isinstance(party, worked.Party) and party.name is not None:
+            titles[org] = output.title(party.name)
+    return titles
 
 
 def pack_of(case: Path) -> Path:
@@ -124,7 +152,7 @@ def pack_of(case: Path) -> Path:
     raise Problem(folder.NO_SUCH_FOLDER, folder=str(case.parent))
 
 
-def told(played: Played) -> dict[str, Any]:
+def told(played: Played) -> Row:
     """One act as JSON; the field names are stable."""
     verb, what = played.act.verb
     return {
@@ -146,30 +174,65 @@ def told(played: Played) -> dict[str, Any]:
         "outcome": played.act.outcome,
         "by_clock": played.by_clock,
         "failures": played.failures,
+        "status": played.status,
         "slots": played.slots,
     }
 
 
-def show(played: Played) -> None:
-    verb, what = played.act.verb
-    name = f"{what}:{played.act.key}" if played.act.key else what
-    mark = "[green]✓[/green]" if played.accepted else f"[yellow]{played.code}[/yellow]"
-    output.console.print(
-        f"{output.number(played.number):>3} {output.when(played.at)}  {played.act.by or ''} {verb} {name}  {mark}"
+NEWS = ("due", "overdue", "returned", "refused", "doubtful")
+STATUS = {
+    "open": ("the case is open again", "پرونده دوباره باز شد"),
+    "closed": ("the case is closed", "پرونده بسته شد"),
+    "withdrawn": ("the case was withdrawn", "از پرونده انصراف داده شد"),
+}
+
+
+def news(made: worked.WorkedCase, row: Row, before: Row | None, titles: dict[str, str]) -> list[str]:
+    """Where this act changed what waits, on whom and until when, one slot a line; and whether the case is open."""
+    english, lines = output.lang() == "en", []
+    known = before["slots"] if before is not None else {}
+    for slot, now in row["slots"].items():
+        was = known.get(slot, {})
+        if (
+            not now["demanded"]
+            or now["state"] not in NEWS
+            or all(now[k] == was.get(k) for k in ("state", "deadline"))
+        ):
+            continue
+        who = now.get("returned_to") or now["by"] or now["role"]
+        line = f"{slot}  {now['state']}" if english else f"{named(slot, titles)}: {STATES_FA[now['state']]}"
+        if who and now["demanded"]:
+            line += f"  → {who}" if english else f" ← {titles.get(who, who)}"
+        if now["deadline"] is not None:
+            line += (", until " if english else "، تا ") + moment(now["deadline"], made, output.lang())
+        lines.append(line)
+    if row["status"] is not None and row["status"] != (before["status"] if before is not None else "open"):
+        lines.append(STATUS[row["status"]][0 if english else 1])
+    return lines
+
+
+def show(
+    made: worked.WorkedCase, played: Played, row: Row, titles: dict[str, str], changed: list[str]
+) -> None:
+    """One act for people: by the names of steps in English, as a pack's author writes them; by titles in Persian."""
+    lang = output.lang()
+    names = titles if lang == "fa" else {}
+    mark = "[green]✓[/green]" if played.accepted else f"[yellow]{output.ltr(played.code or '')}[/yellow]"
+    case = f"[dim]{played.act.case}:[/dim] " if played.act.case != "main" else ""
+    act = (
+        said(row, lang, names) if lang == "fa" else said(row, lang, names).translate({0x201C: "", 0x201D: ""})
     )
-    for row in played.by_clock:
-        output.console.print(f"      ⏱ {row['act']} {row['slot']}", markup=False)
+    output.console.print(
+        f"{output.number(played.number):>3} {moment(played.at, made, lang)}  {case}{act}  {mark}",
+        soft_wrap=True,
+    )
+    for each in row["by_clock"]:
+        output.console.print(f"      ⏱ {by_clock(each, lang, names, played.act.case)}", markup=False)
     if played.problem is not None:
-        output.console.print(
-            "      " + output.t(played.problem.sentence("en"), played.problem.sentence("fa")), markup=False
-        )
-    open_slots = [
-        f"{slot} {row['state']}" + (f" → {row['by'] or row['role']}" if row["role"] else "")
-        for slot, row in played.slots.items()
-        if row["demanded"] and not row["reason"]
-    ]
-    if open_slots:
-        output.console.print("      " + "; ".join(open_slots), style="dim", markup=False)
+        refusal = f"      {played.problem.sentence(lang)}"
+        output.console.print(refusal, markup=False)
+    for line in changed:
+        output.console.print(f"      {line}", style="dim", markup=False, soft_wrap=True)
     for failure in played.failures:
         output.console.print(f"      ✗ {failure}", style="red", markup=False)
 
@@ -215,19 +278,28 @@ def docs(
         output.say("The page is in {f}", "صفحه در {f} است", f=str(to))
 
 
+class Kind(StrEnum):
+    """A kind of file in a pack."""
+
+    pack = "pack"
+    document = "document"
+    procedure = "procedure"
+    register = "register"
+    case = "case"
+
+
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="pack, document, procedure or register.")] = "",
-    to: Annotated[Path | None, typer.Option("--to", help="Write all four into this folder.")] = None,
+    kind: Annotated[Kind | None, typer.Argument(help="The kind of file; default: all.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write all of them into this folder.")] = None,
 ) -> None:
-    """Print the JSON Schema of the pack language, for editors."""
-    schemas = language.schemas()
-    if to is not None:
-        to.mkdir(parents=True, exist_ok=True)
-        for name, made in schemas.items():
-            import msgspec
-
-            text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
-            (to / f"{name}.schema.json").write_bytes(text)
+    """Print the JSON Schema of the files of a pack, for editors."""
+    schemas = {**language.schemas(), "case": worked.schema()}
+    if to is None:
+        output.emit(schemas[kind] if kind is not None else schemas)
         return
-    output.emit(schemas.get(kind, schemas))
+    to.mkdir(parents=True, exist_ok=True)
+    for name, made in schemas.items():
+        text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+        (to / f"{name}.schema.json").write_bytes(text)
+    output.say("{n} schemas in {f}", "{n} طرح‌واره در {f}", n=len(schemas), f=str(to))

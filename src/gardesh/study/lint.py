@@ -3,113 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from gardesh.model import pack as language
 from gardesh.model.expression import Expression
+from gardesh.model.identifiers import FORMATS
 from gardesh.model.library import Library, compile_expression
 from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.model.procedure import Procedure, Step
+from gardesh.model.term import Term
 from gardesh.record.types import Types
-
-MESSAGES: dict[str, tuple[str, str, str]] = {
-    "broken": ("error", "{reason}", "{reason}"),
-    "unneeded-step": (
-        "error",
-        "Nothing ever needs or reads step {step}: a paper that nobody reads.",
-        "هیچ گامی به {step} نیاز ندارد و آن را نمی‌خواند: کاغذی که کسی نمی‌خواند.",
-    ),
-    "goal-not-reached": (
-        "warning",
-        "The goal does not depend on step {step}; it is made optional or it holds nobody back.",
-        "هدف به گام {step} وابسته نیست.",
-    ),
-    "open-ended-many": (
-        "error",
-        "Step {step} takes any number without a window (`within`), yet {by} needs or reads it: it is never complete.",
-        "گام {step} بی‌پنجره (`within`) هر شمار سند می‌پذیرد ولی {by} به آن نیاز دارد: هیچ‌گاه کامل نمی‌شود.",
-    ),
-    "opens-at-opening": (
-        "error",
-        "The opening step {step} cannot open another case.",
-        "گام آغازین {step} نمی‌تواند پرونده‌ی دیگری بگشاید.",
-    ),
-    "silence-without-term": (
-        "error",
-        "Step {step} says what silence means but has no term (`within`).",
-        "گام {step} معنای سکوت را می‌گوید ولی مهلت (`within`) ندارد.",
-    ),
-    "silence-unclear": (
-        "error",
-        "`on_silence` of step {step} must say exactly one of escalate, deemed, lapse.",
-        "`on_silence` در گام {step} باید دقیقاً یکی از escalate، deemed، lapse باشد.",
-    ),
-    "no-such-role": ("error", "There is no role {role} (at {place}).", "نقشی به نام {role} نیست ({place})."),
-    "deemed-outcome": (
-        "error",
-        "Step {step} is deemed {outcome} by silence, but does not decide that outcome.",
-        "گام {step} با سکوت {outcome} فرض می‌شود ولی چنین نتیجه‌ای ندارد.",
-    ),
-    "deemed-subject": (
-        "warning",
-        "The subject deemed at {step} does not follow the document's schema: {reason}.",
-        "محتوای فرضی گام {step} با طرح‌واره‌ی سند نمی‌خواند: {reason}.",
-    ),
-    "working-term-without-calendar": (
-        "error",
-        "Step {step} has a term in working time, but neither it nor the pack names a calendar.",
-        "گام {step} مهلتی به وقت اداری دارد ولی تقویمی نام برده نشده است.",
-    ),
-    "no-such-field": (
-        "error",
-        "{place} reads {path}, but the document {type} has no such field.",
-        "{place} فیلد {path} را می‌خواند ولی سند {type} چنین فیلدی ندارد.",
-    ),
-    "reads-beyond-parts": (
-        "error",
-        "{place} reads {path}, which is outside the parts that the step needs.",
-        "{place} فیلد {path} را می‌خواند که بیرون از بخش‌های مورد نیاز گام است.",
-    ),
-    "no-such-name": (
-        "error",
-        "{place} names the {kind} {name}, which does not exist.",
-        "{place} از {kind} به نام {name} یاد می‌کند که نیست.",
-    ),
-    "unused-document": (
-        "warning",
-        "No step of this pack makes a document of type {type}.",
-        "هیچ گامی در این بسته سند {type} را نمی‌سازد.",
-    ),
-    "unsourced": (
-        "warning",
-        "{place} says neither its source nor that it is assumed.",
-        "{place} نه منبع خود را می‌گوید و نه فرضی بودن را.",
-    ),
-    "untitled-field": (
-        "warning",
-        "The field {path} of {type} has no title in both languages.",
-        "فیلد {path} در {type} عنوان دوزبانه ندارد.",
-    ),
-    "reserved-field": (
-        "error",
-        "The field {path} of {type} has a name that expressions keep for themselves.",
-        "نام فیلد {path} در {type} برای عبارت‌ها نگه داشته شده است.",
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to mend. `place` is a pointer: `/<file>/<where>`."""
-
-    level: str
-    code: str
-    place: str
-    en: str
-    fa: str
+from gardesh.study.finding import MESSAGES, Finding
 
 
 def lint(library: Library, made: Pack) -> list[Finding]:
@@ -125,7 +31,6 @@ class _Lint:
 
     def say(self, code: str, place: str, **params: Any) -> Finding:
         level, en, fa = MESSAGES[code]
-        params.setdefault("place", place)
         return Finding(level, code, place, en.format_map(params), fa.format_map(params))
 
     def all(self) -> Iterator[Finding]:
@@ -137,7 +42,8 @@ class _Lint:
             try:
                 procedure = self.library.procedure(made.label, name)
             except Problem as problem:
-                yield self.say("broken", problem.pointer, reason=problem.sentence("en"))
+                yield self.broken(problem, problem.pointer)
+                used |= {self.type_of(s, step) for s, step in made.procedures[name].steps.items()}
                 continue
             used |= {step.type for step in procedure.steps}
             yield from self.procedure(procedure)
@@ -150,6 +56,12 @@ class _Lint:
                     yield self.say("unsourced", f"/pack.yaml/settings/{name}/values/{i}")
         for name, function in made.manifest.functions.items():
             yield from self.names(function.value, f"/pack.yaml/functions/{name}")
+
+    def broken(self, problem: Problem, place: str) -> Finding:
+        return Finding("error", "broken", place, problem.sentence("en"), problem.sentence("fa"))
+
+    def type_of(self, name: str, step: language.Step) -> str:
+        return self.library.qualify(self.pack, step.document or name)
 
     def used_elsewhere(self, name: str) -> bool:
         """Types that other packs' steps make, such as a receipt of payment, are there to be used."""
@@ -173,14 +85,21 @@ class _Lint:
             self.types.get(self.pack, f"{self.pack.name}/{name}")
             self.library.about(self.pack, f"{self.pack.name}/{name}")
         except Problem as problem:
-            yield self.say("broken", problem.pointer or file, reason=problem.sentence("en"))
+            yield self.broken(problem, problem.pointer or file)
             return
+        yield from self.formats(declared.schema, f"{file}/schema")
         for field, schema in declared.schema.get("properties", {}).items():
             if field in ("outcome", "meta"):
                 yield self.say("reserved-field", f"{file}/schema/properties/{field}", path=field, type=name)
             title = schema.get("title") if isinstance(schema, dict) else None
             if not (isinstance(title, dict) and {"fa", "en"} <= set(title)):
                 yield self.say("untitled-field", f"{file}/schema/properties/{field}", path=field, type=name)
+            once = schema.get("once-only") if isinstance(schema, dict) else None
+            if once is not None:
+                place = f"{file}/schema/properties/{field}"
+                yield from self.named("register", str(once).rpartition(".")[0], place)
+                if declared.about is None:
+                    yield self.say("no-subject-known", place, path=field)
         sources = [declared.about, *declared.identifiers.values(), *(r.check for r in declared.rules)]
         for source in sources:
             if source is not None:
@@ -211,6 +130,8 @@ class _Lint:
             if step.spec.opens and step is procedure.opening:
                 yield self.say("opens-at-opening", place, step=step.name)
             yield from self.silence(procedure, step, place)
+            yield from self.terms(step, place)
+            yield from self.fee(procedure, step, place)
             yield from self.reading(procedure, step, place)
             for word in ("corrects", "withdraws", "revokes", "confirms"):
                 ways = getattr(step.spec, word)
@@ -221,6 +142,26 @@ class _Lint:
                 parts = (rule, step.spec, procedure.spec)
                 if not any(p.source or p.assumed for p in parts):
                     yield self.say("unsourced", f"{place}/rules/{rule.code}")
+
+        for role in procedure.spec.binds:
+            if self.library.role(self.pack, role) is None:
+                yield self.say("no-such-role", f"{file}/binds/{role}", role=role)
+        for phase, ends in procedure.spec.phases.items():
+            for name in ends:
+                if name not in procedure.by_name:
+                    yield self.say("no-such-step", f"{file}/phases/{phase}", step=name)
+
+    def fee(self, procedure: Procedure, step: Step, place: str) -> Iterator[Finding]:
+        fee = step.spec.fee
+        if not isinstance(fee, language.Fee) or fee.prepaid is None:
+            return
+        payment = procedure.by_name[fee.prepaid]
+        if payment.type != "core/payment-receipt":
+            yield self.say("not-a-receipt", f"{place}/fee", step=payment.name, type=payment.type)
+        elif not any("tariff" in rule.check.calls for made in (step, payment) for rule in made.rules):
+            yield self.say(
+                "fee-unchecked", f"{place}/fee", step=step.name, payment=payment.name, item=fee.item
+            )
 
     def silence(self, procedure: Procedure, step: Step, place: str) -> Iterator[Finding]:
         spec = step.spec
@@ -243,14 +184,38 @@ class _Lint:
                         checked.check_schema(dict(silence.subject))
                 except Problem as problem:
                     yield self.say("deemed-subject", place, step=step.name, reason=problem.params["reason"])
-        terms = [spec.within, spec.answer_within.within if spec.answer_within else None]
-        for term in terms:
+
+    def terms(self, step: Step, place: str) -> Iterator[Finding]:
+        spec = step.spec
+        given = (
+            spec.within,
+            spec.answer_within.within if spec.answer_within else None,
+            spec.reuse.at_most if spec.reuse else None,
+        )
+        for term in given:
             if term is None:
                 continue
+            values = [term]
             if term.startswith("setting:"):
-                yield from self.named("setting", term[8:], place)
-            elif term.endswith(("wd", "wh")) and not step.calendar:
+                values = []
+                faults = list(self.named("setting", term[8:], place))
+                yield from faults
+                if not faults:
+                    values = yield from self.term_values(term[8:], place)
+            if any(v.endswith(("wd", "wh")) for v in values) and not step.calendar:
                 yield self.say("working-term-without-calendar", place, step=step.name)
+
+    def term_values(self, setting: str, place: str) -> Generator[Finding, None, list[str]]:
+        owner, _, own = self.library.qualify(self.pack, setting).partition("/")
+        values = [
+            str(v.value) for v in self.library.pack_named(self.pack, owner).manifest.settings[own].values
+        ]
+        for value in values:
+            try:
+                Term.parse(value)
+            except Problem:
+                yield self.say("no-term", place, name=setting, value=value)
+        return values
 
     def reading(self, procedure: Procedure, step: Step, place: str) -> Iterator[Finding]:
         """Every expression of a step: do the fields exist, and are they within the parts that are needed?"""
@@ -266,15 +231,20 @@ class _Lint:
                     if not self.has_field(types.get(var), (part,)):
                         yield self.say("no-such-field", f"{place}/needs", path=part, type=types.get(var))
         deciding = [(step.when, "when"), (step.each, "each"), (step.reuse_about, "reuse")]
+        several = {s.var: s.name for s in procedure.steps if s.multiple}
+        own_key = {procedure.steps[r.step].var for n in step.needs for r in n.refs if r.same_key}
         for made, word in deciding:
             if made is not None:
+                yield from self.lists(made, several, f"{place}/{word}")
                 yield from self.fields(made, types, f"{place}/{word}")
                 yield from self.names(made.source, f"{place}/{word}")
         own: list[tuple[Expression, str]] = [(r.check, f"rules/{r.code}") for r in step.rules]
         for i, entry in enumerate(step.enters):
             every = (entry.key, entry.amount, entry.value, entry.when, entry.each, entry.since, entry.until)
             own += [(e, f"enters/{i}") for e in every if e is not None]
+        here = {var: name for var, name in several.items() if var not in own_key}
         for made, word in own:
+            yield from self.lists(made, here, f"{place}/{word}")
             yield from self.fields(made, types, f"{place}/{word}")
             yield from self.names(made.source, f"{place}/{word}")
             for path in made.reads:
@@ -283,6 +253,25 @@ class _Lint:
                     yield self.say("reads-beyond-parts", f"{place}/{word}", path=".".join(path))
 
     # -- names and fields ---------------------------------------------------------------------------------
+
+    def lists(self, made: Expression, several: dict[str, str], place: str) -> Iterator[Finding]:
+        """Fields are read of one document, not of many."""
+        for path in sorted(made.reads):
+            if len(path) > 1 and path[0] in several:
+                yield self.say("reads-a-list", place, path=".".join(path), step=several[path[0]])
+
+    def formats(self, schema: Any, place: str) -> Iterator[Finding]:
+        if isinstance(schema, list):
+            for i, each in enumerate(schema):
+                yield from self.formats(each, f"{place}/{i}")
+        if not isinstance(schema, dict):
+            return
+        name = schema.get("format")
+        if isinstance(name, str) and name not in FORMATS and name not in STANDARD_FORMATS:
+            yield self.say("no-such-format", place, format=name)
+        for word, below in schema.items():
+            if word not in ("enum", "const", "default", "examples"):
+                yield from self.formats(below, f"{place}/{word}")
 
     def fields(self, made: Expression, types: dict[str, str], place: str) -> Iterator[Finding]:
         for path in sorted(made.reads):
@@ -322,7 +311,7 @@ class _Lint:
             owner, _, own = self.library.qualify(self.pack, name).partition("/")
             found = self.library.pack_named(self.pack, owner)
         except Problem:
-            yield self.say("no-such-name", place, kind=kind, name=name)
+            yield self.say("no-such-name", place, kind=kind, kind_fa=KINDS_FA[kind], name=name)
             return
         tables: dict[str, Any] = {
             "list": found.lists,
@@ -330,9 +319,15 @@ class _Lint:
             "setting": found.manifest.settings,
         }
         if own not in tables[kind]:
-            yield self.say("no-such-name", place, kind=kind, name=name)
+            yield self.say("no-such-name", place, kind=kind, kind_fa=KINDS_FA[kind], name=name)
 
 
+KINDS_FA = {"list": "فهرستی", "register": "دفتر ثبتی", "setting": "تنظیمی"}
+STANDARD_FORMATS = {
+    "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri",
+    "uri-reference", "iri", "iri-reference", "uri-template", "uuid", "json-pointer", "relative-json-pointer", "regex",
+}  # fmt: skip
+"""JSON Schema 2020-12, validation, §7.3."""
 NAMED = {
     "list": r"""\b(?:lookup|covering)\(\s*['"]([^'"]+)['"]""",
     "register": r"""\b(?:register|balance)\(\s*['"]([^'"]+)['"]""",

@@ -8,6 +8,10 @@ from typing import Any
 from gardesh.model.library import Library
 from gardesh.model.pack import Pack
 from gardesh.model.procedure import Need, Procedure, Step
+from gardesh.model.term import Term
+
+NEVER = 1 << 62
+"""An instant after every date of a setting."""
 
 WORDS = {
     "en": {
@@ -16,6 +20,9 @@ WORDS = {
         "roles": "Offices and roles", "settings": "Settings", "since": "Since", "value": "Value", "lists": "Lists",
         "registers": "Registers", "any": "one of", "assumed": "assumed", "opens": "Opens with", "closes": "closes with",
         "rows": "rows", "rules": "Rules", "kind": "Kind", "each": "for each of", "many": "any number",
+        "escalate": "to", "deemed": "deemed", "lapse": "lapses", "approved": "approved", "deficient": "deficient",
+        "rejected": "rejected", "comma": ", ", "latest": "latest value", "balance": "balance", "entered": "Entered by",
+        "fee": "Fee", "decides": "decides",
     },
     "fa": {
         "procedures": "رویه‌ها", "step": "گام", "by": "نهاد", "needs": "نیازها", "when": "شرط", "within": "مهلت",
@@ -23,6 +30,9 @@ WORDS = {
         "roles": "نهادها و نقش‌ها", "settings": "تنظیم‌ها", "since": "از", "value": "مقدار", "lists": "فهرست‌ها",
         "registers": "دفترهای ثبت", "any": "یکی از", "assumed": "فرض", "opens": "گشایش با", "closes": "بستن با",
         "rows": "سطر", "rules": "قاعده‌ها", "kind": "نوع", "each": "برای هر یک از", "many": "هر شمار",
+        "escalate": "ارجاع به", "deemed": "فرض می‌شود:", "lapse": "رد شده به شمار می‌آید", "approved": "تأیید",
+        "deficient": "نقص", "rejected": "رد", "comma": "، ", "latest": "واپسین مقدار", "balance": "مانده",
+        "entered": "ثبت‌شده با", "fee": "کارمزد", "decides": "تصمیم می‌گیرد",
     },
 }  # fmt: skip
 
@@ -76,8 +86,11 @@ class _Page:
             yield from self.document(document)
         if made.registers:
             yield f"## {self.w['registers']}\n"
-            rows = [[f"`{n}`", self.text(r.title), r.kind, self.source(r)] for n, r in made.registers.items()]
-            yield from self.table(["", "", self.w["kind"], self.w["source"]], rows)
+            rows = [
+                [f"`{n}`", self.text(r.title), self.w[r.kind], self.entered(n), self.source(r)]
+                for n, r in made.registers.items()
+            ]
+            yield from self.table(["", "", self.w["kind"], self.w["entered"], self.w["source"]], rows)
         if made.manifest.settings:
             yield f"## {self.w['settings']}\n"
             yield from self.table(
@@ -102,12 +115,37 @@ class _Page:
             ]
             yield from self.table(["", "", "", "", self.w["source"]], rows)
 
+    def entered(self, register: str) -> str:
+        """The steps of this pack that make entries in it."""
+        wanted = self.library.qualify(self.pack, register)
+        found = [
+            f"`{name}/{step}`"
+            for name, procedure in self.pack.procedures.items()
+            for step, said in procedure.steps.items()
+            if any(self.library.qualify(self.pack, e.register) == wanted for e in said.enters)
+        ]
+        return self.w["comma"].join(found)
+
+    def role(self, name: str) -> str:
+        found = self.library.role(self.pack, name)
+        return self.text(found.title) if found is not None else f"`{name}`"
+
+    def term(self, text: str | None) -> str:
+        """A term in words; of a setting, the value that is now the newest, and its name."""
+        if text is None:
+            return ""
+        if not text.startswith("setting:"):
+            return Term.parse(text).text(self.lang)
+        name = text[8:]
+        newest = self.library.setting(self.pack, name, NEVER)
+        return f"{Term.parse(str(newest)).text(self.lang)} (`{name}`)"
+
     def procedure(self, procedure: Procedure) -> Iterator[str]:
-        goal = ", ".join(f"`{g.name}`" for g in procedure.goal)
+        goal = self.w["comma"].join(f"`{g.name}`" for g in procedure.goal)
         yield f"### {self.text(procedure.spec.title)} (`{procedure.name}`)\n"
         if procedure.spec.description is not None:
             yield self.text(procedure.spec.description) + "\n"
-        yield f"{self.w['opens']} `{procedure.opening.name}`, {self.w['closes']} {goal}.\n"
+        yield f"{self.w['opens']} `{procedure.opening.name}`{self.w['comma']}{self.w['closes']} {goal}.\n"
         heads = [self.w[h] for h in ("step", "by", "needs", "when", "within", "silence", "source")]
         yield from self.table(heads, [self.step(procedure, s) for s in procedure.steps])
         rules = [(s, r) for s in procedure.steps for r in s.spec.rules]
@@ -119,7 +157,9 @@ class _Page:
 
     def step(self, procedure: Procedure, step: Step) -> list[str]:
         spec = step.spec
-        by = spec.by or f"← `{spec.from_}`"
+        by = self.role(step.role) if step.role else f"`{spec.by}`" if spec.by else f"← `{spec.from_}`"
+        if step.outcomes:
+            by += f" ({self.w['decides']})"
         when = []
         if spec.when:
             when.append(f"`{spec.when}`")
@@ -129,15 +169,21 @@ class _Page:
             when.append(self.w["many"])
         silence = ""
         if spec.on_silence is not None:
-            silence = spec.on_silence.deemed or (
-                f"→ {spec.on_silence.escalate}" if spec.on_silence.escalate else "lapse"
-            )
+            said = spec.on_silence
+            silence = self.w["lapse"]
+            if said.deemed is not None:
+                silence = f"{self.w['deemed']} {self.w[said.deemed]}"
+            elif said.escalate is not None:
+                silence = f"{self.w['escalate']} {self.role(said.escalate)}"
+        fee = spec.fee if isinstance(spec.fee, str) else spec.fee.item if spec.fee is not None else None
+        if fee is not None:
+            when.append(f"{self.w['fee']}: `{fee}`")
         row = [
             f"**{self.text(step.title)}** `{step.name}`",
             by,
-            ", ".join(self.need(procedure, n) for n in step.needs),
+            self.w["comma"].join(self.need(procedure, n) for n in step.needs),
             " ".join(when).replace("|", "\\|"),
-            spec.within or "",
+            self.term(spec.within),
             silence,
             self.source(spec),
         ]
@@ -145,10 +191,10 @@ class _Page:
 
     def need(self, procedure: Procedure, need: Need) -> str:
         refs = [
-            f"`{procedure.steps[r.step].name}`" + (f" ({', '.join(r.parts)})" if r.parts else "")
+            f"`{procedure.steps[r.step].name}`" + (f" ({self.w['comma'].join(r.parts)})" if r.parts else "")
             for r in need.refs
         ]
-        return f"{self.w['any']} ({', '.join(refs)})" if need.any else refs[0]
+        return f"{self.w['any']} ({self.w['comma'].join(refs)})" if need.any else refs[0]
 
     def document(self, document: Any) -> Iterator[str]:
         yield f"### {self.text(document.title)} (`{document.document}`)\n"
@@ -156,12 +202,28 @@ class _Page:
             yield self.text(document.description) + "\n"
         if self.source(document):
             yield f"{self.w['source']}: {self.source(document)}\n"
-        required = set(document.schema.get("required", ()))
-        rows = []
-        for name, schema in document.schema.get("properties", {}).items():
-            said = schema if isinstance(schema, dict) else {}
+        heads = [self.w["field"], self.w["meaning"], self.w["kind"], self.w["source"]]
+        yield from self.table(heads, list(self.fields(document.schema)))
+        if document.rules:
+            yield f"{self.w['rules']}:\n"
+            for rule in document.rules:
+                yield f"- `{rule.code}`: {self.text(rule.message)} {self.source(rule)}".rstrip()
+            yield ""
+
+    def fields(self, schema: dict[str, Any], above: str = "") -> Iterator[list[str]]:
+        """A row for each field of a schema, those of maps and lists of maps below theirs. `?` marks what may be left
+        out."""
+        required = set(schema.get("required", ()))
+        for name, field in schema.get("properties", {}).items():
+            said = field if isinstance(field, dict) else {}
             kind = said.get("format") or said.get("$ref") or said.get("type") or ""
+            if "enum" in said:
+                kind = self.w["comma"].join(f"`{value}`" for value in said["enum"])
             where = said.get("source") or (f"{self.w['assumed']}" if said.get("assumed") else "")
-            mark = f"`{name}`" + ("" if name in required else "?")
-            rows.append([mark, self.text(said.get("title")), str(kind), str(where).replace("|", "\\|")])
-        yield from self.table([self.w["field"], self.w["meaning"], self.w["kind"], self.w["source"]], rows)
+            mark = f"`{above}{name}`" + ("" if name in required else "?")
+            row = [mark, self.text(said.get("title")), str(kind), str(where)]
+            yield [cell.replace("|", "\\|") for cell in row]
+            items = said.get("items")
+            if isinstance(items, dict):
+                yield from self.fields(items, f"{above}{name}[].")
+            yield from self.fields(said, f"{above}{name}.")
