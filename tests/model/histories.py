@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from reference import Chronicle
 
-from gardesh.model import demand, fold, pack
+from gardesh.model import deadline, demand, fold, pack
 from gardesh.model.calendar import HOUR
 from gardesh.model.case import Case
 from gardesh.model.judgement import stated_basis
@@ -315,7 +315,7 @@ class Play:
         self.pass_to(self.t + int(hours * HOUR))
 
     def pass_to(self, t: int) -> None:
-        while (instant := demand.next_instant(self.case)) is not None and instant <= t:
+        while (instant := deadline.next_instant(self.case)) is not None and instant <= t:
             assert instant >= self.t, "time would go back"
             self.t = instant
             self.world.enter(fold.advance(self.case, instant), len(self.accepted))
@@ -326,7 +326,7 @@ class Play:
     def record_fallen(self) -> None:
         for _ in range(100):
             expected = self.plain.now.fallen()
-            passed = demand.fallen(self.case, self.t)
+            passed = deadline.fallen(self.case, self.t)
             if passed is None:
                 assert not expected
                 return
@@ -338,7 +338,7 @@ class Play:
             self.plain.add(doc, self.t)
         raise AssertionError("a term falls again and again")
 
-    def by_clock(self, passed: demand.Fallen) -> Doc:
+    def by_clock(self, passed: deadline.Fallen) -> Doc:
         """What the clock key signs when a term has passed (rule 20)."""
         answer = passed.step.spec.answer_within
         said = answer.on_silence if passed.answer and answer is not None else passed.step.spec.on_silence

@@ -162,7 +162,6 @@ def tell_document(told: dict[str, Any]) -> None:
 def show_case(views: Views, case_id: str) -> None:
     row, documents = views.case(case_id), views.documents(case_id)
     if output.as_json():
-        slots = [dict(zip(("step", "key", "state", "head", "at"), s, strict=True)) for s in row.slots]
         output.emit(
             {
                 "case": row.id,
@@ -171,7 +170,7 @@ def show_case(views: Views, case_id: str) -> None:
                 "status": row.status,
                 "opened_at": row.opened_at,
                 "closed_at": row.closed_at,
-                "slots": slots,
+                "slots": views.slots(case_id),
                 "documents": documents,
             }  # fmt: skip
         )
@@ -183,9 +182,15 @@ def show_case(views: Views, case_id: str) -> None:
     output.table(
         [("step", "گام"), ("key", "کلید"), ("state", "وضعیت"), ("document", "سند"), ("at", "زمان")],
         [
-            [titles.slot(s[0]), s[1], state(s[2]), (s[3] or "—")[:12], output.when(s[4])]
-            for s in row.slots
-            if s[2] != "not-applicable"
+            [
+                titles.slot(s["step"]),
+                s["key"],
+                state(s["state"]),
+                (s["head"] or "—")[:12],
+                output.when(s["at"]),
+            ]
+            for s in views.slots(case_id)
+            if s["state"] != "not-applicable"
         ],
     )
     output.say("Documents: {n}", "اسناد: {n}", n=len(documents))

@@ -7,6 +7,7 @@ something that is seen there differs. Nothing here reads a clock: `settle` is to
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from heapq import heappush
 from typing import Any
 
 from gardesh.model.expression import UNKNOWN, Unknown, decided_by
@@ -21,7 +22,10 @@ from gardesh.model.slot import (
     DUE,
     ISSUED,
     NOT_APPLICABLE,
+    RETURNED,
     UNDECIDED,
+    WINDOW,
+    Place,
     Rest,
     Slot,
     StepState,
@@ -52,7 +56,16 @@ class Case:
         self.asked_by: tuple[str, str, str] | None = None
         self.records: dict[bytes, Any] = {}
         self.dirty: dict[int, set[str] | None] = dict.fromkeys(range(len(self.steps)))
-        self.demanded: set[tuple[int, str]] = set()
+        self.looked: dict[int, set[str] | None] = {}
+        """What the last `settle` looked at, step by step: some slots, or (None) all."""
+        self.demanded: set[Place] = set()
+        self.asks = False
+        """Whether the goal asks for anything: the case is neither closed nor withdrawn."""
+        self.deadlines: list[tuple[int, int, str]] = []
+        self.expiries: list[tuple[int, int, str]] = []
+        """Heaps of expected instants, see `deadline.py`."""
+        self.unsaved: set[Place] = {(s.index, WINDOW if s.multiple else "") for s in procedure.steps}
+        """Slots whose view may differ from what was last written."""
         for step, state in zip(procedure.steps, self.steps, strict=True):
             state.window.since = at
             if not step.multiple:
@@ -232,10 +245,11 @@ class Case:
     def settle(self, t: int) -> None:
         """Bring every state to the instant `t` (ms), which never goes back."""
         self.at = max(self.at, t)
+        self.looked = {}
         for step in self.procedure.steps:
             if step.index not in self.dirty:
                 continue
-            keys = self.dirty.pop(step.index)
+            keys = self.looked[step.index] = self.dirty.pop(step.index)
             changed = self.refresh(step, keys, t)
             if changed is None or changed:
                 self.steps[step.index].changed()
@@ -270,6 +284,8 @@ class Case:
                 tuple(k for k, s in state.slots.items() if s.applies) if step.each else (),
             )
             all_changed = before != after
+            if step.each is not None:
+                self.look_at_whole(step, state, t)
         changed = set()
         for key in list(state.slots) if keys is None else sorted(keys):
             slot = state.slots.get(key)
@@ -318,6 +334,14 @@ class Case:
             slot = state.slots.setdefault(key, Slot())
             slot.element, slot.applies = item, True
 
+    def look_at_whole(self, step: Step, state: StepState, t: int) -> None:
+        """An `each` is shown as a whole while it is not known how often it applies."""
+        any_applies = any(slot.applies for slot in state.slots.values())
+        shown = UNDECIDED if state.applies is None else ISSUED if any_applies else NOT_APPLICABLE
+        if state.window.state != shown:
+            state.window.state, state.window.since = shown, t
+            self.unsaved.add((step.index, WINDOW))
+
     def refresh_slot(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> bool:
         old_state, old_sound, old_kept = slot.state, slot.sound, slot.kept
         slot.state, slot.kept, slot.sound = self.state_of(step, state, key, slot, t)
@@ -327,8 +351,14 @@ class Case:
             state.open_keys.discard(key)
         else:
             state.open_keys.add(key)
+        if slot.state == RETURNED:
+            state.returned_keys.add(key)
+        else:
+            state.returned_keys.discard(key)
         fresh = slot.head is not slot.seen
         slot.seen = slot.head
+        if fresh or slot.state != old_state:
+            self.unsaved.add((step.index, key))
         return slot.state != old_state or slot.sound != old_sound or slot.kept != old_kept or fresh
 
     def state_of(self, step: Step, state: StepState, key: str, slot: Slot, t: int) -> tuple[str, bool, bool]:
@@ -357,7 +387,7 @@ class Case:
         nothing, what is not sound makes it doubtful, and a changed basis opens the window anew.
         """
         window = state.window
-        old = (window.state, window.sound, state.window_closed)
+        old = (window.state, window.sound, state.window_closed, window.deadline)
         rest = state.window_rest
         window.sound = False
         if state.applies is not True:
@@ -383,9 +413,16 @@ class Case:
             if state.window_closed is not None and rest is not None:
                 window.sound = basis is SAME and self.rests_sound(step, "", rest)
                 window.state = ISSUED if window.sound else DOUBTFUL
+        if (
+            window.state == DUE
+            and window.deadline is not None
+            and (old[0] != DUE or old[3] != window.deadline)
+        ):
+            heappush(self.deadlines, (window.deadline, step.index, WINDOW))
         if window.state != old[0]:
             window.since = t
-        return old != (window.state, window.sound, state.window_closed)
+            self.unsaved.add((step.index, WINDOW))
+        return old[:3] != (window.state, window.sound, state.window_closed)
 
     def answered(self, step: Step, at: int) -> bool:
         """Whether as many answers stand as the window asks for, those counted that were valid at its closing."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from gardesh.model import deadline
 from gardesh.model.case import Case
 from gardesh.model.expression import Unknown
 from gardesh.model.problem import Problem
@@ -17,27 +17,14 @@ from gardesh.model.slot import (
     ISSUED,
     NOT_APPLICABLE,
     OVERDUE,
-    REFUSED,
     RETURNED,
     UNDECIDED,
+    WINDOW,
+    Place,
     Rest,
     Slot,
+    StepState,
 )
-
-WINDOW = "*"
-"""The key that stands for the window of a `many` step."""
-
-Place = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Fallen:
-    """A term that has passed: of the slot itself, or (`answer`) of the applicant's answer to a return."""
-
-    step: Step
-    key: str
-    at: int
-    answer: bool
 
 
 def closed(case: Case) -> bool:
@@ -68,30 +55,37 @@ def ref_issued(case: Case, step: Step) -> bool:
 
 
 def demand(case: Case, t: int) -> None:
-    """Find what the goal waits for, and start or stop the terms of what became or ceased to be so."""
+    """Find again what the goal waits for, where a slot was looked at or is waited for by another than before.
+
+    Each place counts those who wait for it. Steps are gone through from the goal down, and whoever waits comes
+    after what it waits for: so one pass is enough, and it costs what has changed, not what there is. Starts and stops
+    the terms of what became or ceased to be demanded.
+    """
     if closed(case) and not case.withdrawn:
         case.closed_at = case.closed_at or t
-    else:
+    elif case.closed_at is not None:
         case.closed_at = None
-    found: dict[Place, tuple[Place, ...]] = {}
-    if not case.withdrawn and case.closed_at is None:
-        stack = [(g.index, "") for g in case.procedure.goal]
-        seen: set[Place] = set()
-        while stack:
-            place = stack.pop()
-            if place in seen:
-                continue
-            seen.add(place)
-            for at, waits in open_places(case, *place):
-                found[at] = waits
-                stack.extend(waits)
-    for place in case.demanded - found.keys():
-        stop_term(case, place, t)
-    case.demanded = set(found)
-    for place, waits in found.items():
-        slot = slot_at(case, place)
-        slot.demanded, slot.waits_on = True, tuple(sorted(set(waits)))
-        start_term(case, place, slot, t)
+        deadline.expect_all(case)
+    steps = case.procedure.steps
+    ahead: dict[int, set[str]] = {}
+    for index, keys in case.looked.items():
+        ahead[index] = places(steps[index], case.steps[index]) if keys is None else set(keys)
+        if steps[index].many:
+            ahead[index].add(WINDOW)
+        for other in steps[index].bounds:
+            case.unsaved.update(place for place in case.demanded if place[0] == other)
+    asks = not case.withdrawn and case.closed_at is None
+    if asks is not case.asks:
+        case.asks = asks
+        for goal in case.procedure.goal:
+            want(case, (goal.index, ""), 1 if asks else -1, ahead)
+    for index in range(len(steps) - 1, -1, -1):
+        for key in ahead.get(index, ()):
+            look(case, index, key, t, ahead)
+
+
+def places(step: Step, state: StepState) -> set[str]:
+    return {*state.slots, WINDOW} if step.multiple else {""}
 
 
 def slot_at(case: Case, place: Place) -> Slot:
@@ -99,36 +93,82 @@ def slot_at(case: Case, place: Place) -> Slot:
     return state.window if place[1] == WINDOW else state.slots[place[1]]
 
 
-def open_places(case: Case, index: int, key: str) -> Iterator[tuple[Place, tuple[Place, ...]]]:
-    """The open slots of a step (of one key, if given), each with the places it waits on."""
+def look(case: Case, index: int, key: str, t: int, ahead: dict[int, set[str]]) -> None:
+    """Whether one place is demanded now, and what it waits for."""
+    step, state, place = case.procedure.steps[index], case.steps[index], (index, key)
+    slot = state.window if key == WINDOW else state.slots.get(key)
+    if slot is None:
+        return
+    before = (slot.demanded, slot.waits_on, slot.deadline)
+    demanded = wanted(step, state, key, slot)
+    waits = tuple(sorted(set(waits_of(case, step, key, slot)))) if demanded else ()
+    if waits != slot.waits_on:
+        for other in slot.waits_on:
+            if other not in waits:
+                want(case, other, -1, ahead)
+        for other in waits:
+            if other not in slot.waits_on:
+                want(case, other, 1, ahead)
+        slot.waits_on = waits
+    if demanded:
+        slot.demanded = True
+        case.demanded.add(place)
+        deadline.start(case, place, slot, t)
+    elif slot.demanded:
+        slot.demanded = False
+        case.demanded.discard(place)
+        deadline.stop(case, place, slot, t)
+    if (slot.demanded, slot.waits_on, slot.deadline) != before:
+        case.unsaved.add(place)
+
+
+def want(case: Case, place: Place, more: int, ahead: dict[int, set[str]]) -> None:
+    """One more, or one less, waits for a place. An empty key means the whole step."""
+    index, key = place
     step, state = case.procedure.steps[index], case.steps[index]
-    if state.applies is False:
-        return
-    if state.applies is None:
-        waits = tuple(p for s in case.undecided_by(step) for p in unwritten(case, s))
-        if step.multiple:
-            state.window.state = UNDECIDED
-            yield (index, WINDOW), waits
+    count = state.wants.get(key, 0) + more
+    if count:
+        state.wants[key] = count
+    else:
+        del state.wants[key]
+    if count == (1 if more > 0 else 0):
+        keys = ahead.setdefault(index, set())
+        if not step.multiple:
+            keys.add("")
+        elif state.applies is None:
+            keys.add(WINDOW)
+        elif key in ("", WINDOW):
+            keys |= {WINDOW} if step.many else state.open_keys
         else:
-            yield (index, ""), waits
-        return
-    if step.many and key in ("", WINDOW):
-        if state.window.state == DOUBTFUL:
-            yield (index, WINDOW), tuple(unsound(case, step, "", state.window_rest or ()))
-        elif state.window.state != ISSUED:
-            yield (index, WINDOW), () if state.window.state == DUE else tuple(unmet(case, step, ""))
-        return
-    keys = (key,) if key and key != WINDOW else tuple(sorted(state.open_keys))
-    for name in keys:
-        slot = state.slots.get(name)
-        if slot is None or slot.state in (ISSUED, NOT_APPLICABLE):
-            continue
-        waits = ()
-        if slot.state == BLOCKED:
-            waits = tuple(unmet(case, step, name))
-        elif slot.state == DOUBTFUL and slot.head is not None:
-            waits = tuple(unsound(case, step, name, slot.head.rest))
-        yield (index, name), waits
+            keys.add(key)
+
+
+def wanted(step: Step, state: StepState, key: str, slot: Slot) -> bool:
+    """Whether the place is open and somebody waits for it (rule 14)."""
+    if not state.wants or state.applies is False:
+        return False
+    if state.applies is None:
+        return key == WINDOW if step.multiple else True
+    if not step.multiple:
+        return slot.state not in (ISSUED, NOT_APPLICABLE)
+    whole = "" in state.wants or WINDOW in state.wants
+    if key == WINDOW:
+        return step.many and whole and slot.state != ISSUED
+    return slot.state not in (ISSUED, NOT_APPLICABLE) and (key in state.wants or (whole and not step.many))
+
+
+def waits_of(case: Case, step: Step, key: str, slot: Slot) -> Iterator[Place]:
+    """What an open place waits for: nothing, if something can be done there now."""
+    if slot.state == UNDECIDED:
+        for below in case.undecided_by(step):
+            yield from unwritten(case, below)
+    elif slot.state == BLOCKED:
+        yield from unmet(case, step, "" if key == WINDOW else key)
+    elif slot.state == DOUBTFUL:
+        if key == WINDOW:
+            yield from unsound(case, step, "", case.steps[step.index].window_rest or ())
+        elif slot.head is not None:
+            yield from unsound(case, step, key, slot.head.rest)
 
 
 def unwritten(case: Case, step: Step) -> Iterator[Place]:
@@ -164,117 +204,6 @@ def unsound(case: Case, step: Step, key: str, rest: tuple[Rest, ...]) -> Iterato
                 if below.many and not state.window.sound:
                     yield (ref.step, WINDOW)
                 yield from ((ref.step, k) for k, s in case.counted(below) if not s.sound)
-
-
-def start_term(case: Case, place: Place, slot: Slot, t: int) -> None:
-    step = case.procedure.steps[place[0]]
-    if place[1] == WINDOW:
-        return
-    if slot.state == DUE:
-        if slot.term_start is None:
-            slot.term_start, slot.deadline, slot.escalated = t, None, False
-            if step.within is not None:
-                calendar, term = case.procedure.calendar_of(step), case.procedure.term(step.within, t)
-                used = slot.used_ms
-                slot.deadline = calendar.deadline(t, calendar.remaining(term, used) if used else term)
-    elif slot.state == RETURNED and step.spec.answer_within is not None:
-        if slot.deadline is None or slot.term_start is not None:
-            hold(case, step, slot, t)
-            term = case.procedure.term(step.spec.answer_within.within, t)
-            slot.deadline = case.procedure.calendar_of(step).deadline(t, term)
-            slot.escalated = False
-    elif slot.term_start is not None or slot.deadline is not None or slot.used_ms:
-        hold(case, step, slot, t)
-
-
-def hold(case: Case, step: Step, slot: Slot, t: int) -> None:
-    """The term stops. With `clock: resume` a return keeps what was used of it (rule 19)."""
-    if slot.term_start is not None and slot.state == RETURNED:
-        if step.spec.clock == "resume" and step.within is not None:
-            term = case.procedure.term(step.within, slot.term_start)
-            slot.used_ms += case.procedure.calendar_of(step).elapsed(term, slot.term_start, t)
-    elif slot.term_start is not None or slot.state == REFUSED:
-        slot.used_ms = 0
-    slot.term_start, slot.deadline, slot.escalated = None, None, False
-
-
-def stop_term(case: Case, place: Place, t: int) -> None:
-    slot = slot_at(case, place)
-    slot.demanded, slot.waits_on = False, ()
-    if place[1] != WINDOW:
-        hold(case, case.procedure.steps[place[0]], slot, t)
-        slot.used_ms = 0
-
-
-def next_instant(case: Case) -> int | None:
-    """When time alone will next change this case: a term passes, a window closes, a document expires.
-
-    Of a closed case only windows matter: what expired is looked at when a document touches it again.
-    """
-    if case.withdrawn:
-        return None
-    best: int | None = None
-    for place in case.demanded:
-        deadline = acted_on(case, place)
-        if deadline is not None and (best is None or deadline < best):
-            best = deadline
-    for state in case.steps:
-        if state.expiring and case.closed_at is None:
-            for slot in state.slots.values():
-                expires = slot.head.expires if slot.head is not None else None
-                if expires is not None and expires > case.at and (best is None or expires < best):
-                    best = expires
-        deadline = state.window.deadline
-        if (
-            deadline is not None
-            and state.window.state == DUE
-            and deadline > case.at
-            and (best is None or deadline < best)
-        ):
-            best = deadline
-    return best
-
-
-def wake(case: Case, t: int) -> None:
-    """Mark what the passing of time up to `t` may have changed; `settle` then looks at it."""
-    for step, state in zip(case.procedure.steps, case.steps, strict=True):
-        if state.expiring:
-            for key, slot in state.slots.items():
-                if (
-                    slot.head is not None
-                    and slot.head.expires is not None
-                    and case.at < slot.head.expires <= t
-                ):
-                    case.touch(step, key)
-        if step.many and state.window.deadline is not None and case.at < state.window.deadline <= t:
-            case.touch(step, WINDOW)
-
-
-def acted_on(case: Case, place: Place) -> int | None:
-    """The deadline of a slot whose passing means something that was not yet done; else None."""
-    if place[1] == WINDOW:
-        return None
-    slot = slot_at(case, place)
-    if slot.deadline is None or slot.escalated:
-        return None
-    spec = case.procedure.steps[place[0]].spec
-    handler = spec.answer_within if slot.state == RETURNED else spec.on_silence
-    return slot.deadline if handler is not None else None
-
-
-def fallen(case: Case, t: int) -> Fallen | None:
-    """The first term that has passed by `t` and was not yet acted on: by instant, then in the order of the steps."""
-    best: Fallen | None = None
-    for index, key in sorted(case.demanded):
-        slot = slot_at(case, (index, key))
-        deadline = acted_on(case, (index, key))
-        if deadline is None or deadline > t:
-            continue
-        step = case.procedure.steps[index]
-        answer = slot.state == RETURNED
-        if best is None or deadline < best.at:
-            best = Fallen(step, key, deadline, answer)
-    return best
 
 
 def role_of(case: Case, step: Step, key: str) -> str | None:
@@ -313,39 +242,52 @@ def slot_id(step: Step, key: str) -> str:
     return f"{step.name}:{key}" if key and key != WINDOW else step.name
 
 
-def rows(case: Case) -> list[dict[str, Any]]:
-    """What a case waits for, slot by slot, with stable field names: the base of `plan`, `why` and the worklists."""
-    out = []
+def row(case: Case, place: Place) -> dict[str, Any]:
+    """What a demanded place waits for, with stable field names: the base of `plan`, `why` and the worklists.
+
+    `waits_on` names slots, or a step for all of its slots that are open.
+    """
+    index, key = place
+    step, slot = case.procedure.steps[index], slot_at(case, place)
+    role = role_of(case, step, key)
     steps = case.procedure.steps
-    of_step: dict[int, list[Place]] = {}
-    for place in sorted(case.demanded):
-        of_step.setdefault(place[0], []).append(place)
-    for index, key in sorted(case.demanded):
-        step = steps[index]
-        slot = slot_at(case, (index, key))
-        waits = {p for w in slot.waits_on for p in ([w] if w in case.demanded else of_step.get(w[0], []))}
-        role = role_of(case, step, key)
-        row: dict[str, Any] = {
-            "slot": slot_id(step, key),
-            "step": step.name,
-            "key": "" if key == WINDOW else key,
-            "state": slot.state,
-            "role": role,
-            "by": named_holder(case, role),
-            "since": slot.since,
-            "deadline": slot.deadline,
-            "waits_on": [slot_id(steps[i], k) for i, k in sorted(waits)],
-        }
-        if key == WINDOW and step.many:
-            row["window"] = True
-        if slot.head is not None:
-            row["head"] = slot.head.digest.hex()
-        if slot.state == RETURNED and slot.head is not None:
-            row["deficiencies"] = list(slot.head.deficiencies)
-        if step.spec.from_ is not None:
-            row["from"] = step.spec.from_
-        out.append(row)
+    out: dict[str, Any] = {
+        "slot": slot_id(step, key),
+        "step": step.name,
+        "key": "" if key == WINDOW else key,
+        "state": slot.state,
+        "role": role,
+        "by": named_holder(case, role),
+        "since": slot.since,
+        "deadline": slot.deadline,
+        "waits_on": list(dict.fromkeys(slot_id(steps[i], k) for i, k in slot.waits_on)),
+    }
+    if key == WINDOW and step.many:
+        out["window"] = True
+    if slot.head is not None:
+        out["head"] = slot.head.digest.hex()
+    if slot.state == RETURNED and slot.head is not None:
+        out["deficiencies"] = list(slot.head.deficiencies)
+    if step.spec.from_ is not None:
+        out["from"] = step.spec.from_
     return out
+
+
+def rows(case: Case) -> list[dict[str, Any]]:
+    """What a case waits for, slot by slot, in the order of the procedure."""
+    return resolved([row(case, place) for place in sorted(case.demanded)])
+
+
+def resolved(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a case, with the open slots of a step in the place of the step's own name."""
+    slots = {r["slot"] for r in found}
+    by_step: dict[str, list[str]] = {}
+    for each in found:
+        by_step.setdefault(each["step"], []).append(each["slot"])
+    for each in found:
+        names = (s for w in each["waits_on"] for s in ([w] if w in slots else by_step.get(w, [])))
+        each["waits_on"] = list(dict.fromkeys(names))
+    return found
 
 
 def shown_state(row_state: str, deadline: int | None, t: int) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from gardesh.model import demand
+from gardesh.model import deadline, demand
 from gardesh.model.case import Case
 from gardesh.model.judgement import Paper, Verdict, expiry, judge
-from gardesh.model.procedure import Step
+from gardesh.model.procedure import Ref, Step
 from gardesh.model.register import Effect
-from gardesh.model.slot import NOT_APPLICABLE, RETURNED, Head, Slot
+from gardesh.model.slot import ISSUED, NOT_APPLICABLE, RETURNED, WINDOW, Head, Slot
 
 Change = tuple[Effect, int]
 """An effect, and +1 when it begins to count or -1 when it no longer does."""
@@ -118,7 +119,6 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
     elif verdict.act == "revoke-now":
         ends = verdict.head.expires
         verdict.head.expires = t if ends is None else min(ends, t)
-        state.expiring = True
     else:
         changes += uncount(slot.head)
         put(case, step, slot, None)
@@ -135,9 +135,9 @@ def put(case: Case, step: Step, slot: Slot, head: Head | None) -> None:
         slot.past.append(slot.head)
     slot.head = head
     if head is not None:
-        head.begun = case.turn
+        head.begun, head.mends = case.turn, slot.state != ISSUED
         if head.expires is not None:
-            case.steps[step.index].expiring = True
+            deadline.expect_end(case, step, head.key, head.expires)
 
 
 def mirror(case: Case, step: Step, key: str, head: Head | None, t: int) -> list[Change]:
@@ -158,7 +158,7 @@ def mirror(case: Case, step: Step, key: str, head: Head | None, t: int) -> list[
 
 def advance(case: Case, t: int) -> list[Change]:
     """Let time pass up to `t`."""
-    demand.wake(case, t)
+    deadline.wake(case, t)
     finish(case, t, forced=True)
     return recount(case)
 
@@ -170,7 +170,7 @@ def finish(case: Case, t: int, *, forced: bool = False) -> None:
     case.settle(t)
     for step in open_windows:
         if case.steps[step.index].window_closed == t:
-            record(case, step, demand.WINDOW, window_name(step, t), "", "window", t, case.position)
+            record(case, step, WINDOW, window_name(step, t), "", "window", t, case.position)
     demand.demand(case, t)
 
 
@@ -188,10 +188,9 @@ def uncount(head: Head | None) -> list[Change]:
 def recount(case: Case) -> list[Change]:
     """A moot document counts for nothing; when its slot applies again, so does it (rule 7)."""
     changes: list[Change] = []
-    for step, state in zip(case.procedure.steps, case.steps, strict=True):
-        if not step.enters:
-            continue
-        for slot in state.slots.values():
+    for index in sorted(case.looked):
+        slots, keys = case.steps[index].slots, case.looked[index]
+        for slot in slots.values() if keys is None else (slots[k] for k in sorted(keys & slots.keys())):
             head = slot.head
             if head is None or not head.effects:
                 continue
@@ -215,7 +214,10 @@ def record(
 
 def latest(case: Case, step: Step, key: str) -> tuple[bytes | None, bool]:
     """What came last among all that a document made now rests on: its needs, what decided that it applies, the
-    document it replaces, and the return that it answers."""
+    document it replaces, and the return that it answers (rule 22).
+
+    A document that was corrected without a change in what is relied on came when that content came (early cutoff).
+    """
     best: tuple[int, int, bytes, bool] | None = None
 
     def offer(head: Head | None, opposed: bool = False) -> None:
@@ -226,30 +228,67 @@ def latest(case: Case, step: Step, key: str) -> tuple[bytes | None, bool]:
             if best is None or candidate > best:
                 best = candidate
 
-    below = {r.step: r for n in step.needs for r in n.refs}
-    for index in (*below, *step.reads):
+    def offer_step(index: int, key: str | None, seen: Seen) -> None:
+        nonlocal best
         state, other = case.steps[index], case.procedure.steps[index]
-        ref = below.get(index)
         if other.many and state.window_closed is not None:
             name = window_name(other, state.window_closed)
             if name in case.records and (best is None or (state.window_closed, -1, name, False) > best):
                 best = (state.window_closed, case.records[name].position, name, False)
-            continue
-        if ref is not None and ref.same_key and other.multiple:
-            offer(state.slots[key].head if key in state.slots else None)
-            continue
+            return
         if state.applies is False:
             for i in other.reads:
-                for slot in case.steps[i].slots.values():
-                    offer(slot.head)
-        for slot in state.slots.values():
-            offer(slot.head)
-    own = case.steps[step.index].slots.get(key)
-    if own is not None:
-        offer(own.head)
+                offer_step(i, None, content_read(case, other, i))
+        slots = state.slots.values() if key is None else [s for k, s in state.slots.items() if k == key]
+        for slot in slots:
+            offer(since_when(slot, seen))
+
+    for need in step.needs:
+        for ref in need.refs:
+            own = ref.same_key and case.procedure.steps[ref.step].multiple
+            offer_step(ref.step, key if own else None, relied_on(ref))
+    for index in step.reads:
+        offer_step(index, None, content_read(case, step, index))
+    slot = case.steps[step.index].slots.get(key)
+    if slot is not None:
+        offer(slot.head)
     for index in case.procedure.returning:
-        for slot in case.steps[index].slots.values():
-            if slot.state == RETURNED and slot.head is not None:
-                if any(d.get("step") == step.name for d in slot.head.deficiencies):
-                    offer(slot.head, opposed=True)
+        state = case.steps[index]
+        for returned in state.returned_keys:
+            head = state.slots[returned].head
+            if head is not None and any(d.get("step") == step.name for d in head.deficiencies):
+                offer(head, opposed=True)
     return (best[2], best[3]) if best is not None else (None, False)
+
+
+Seen = Callable[[Head, Head], bool]
+"""Whether a head is, for whoever looks at it, the same as the one that it replaced."""
+
+
+def relied_on(ref: Ref) -> Seen:
+    return lambda new, old: not new.mends and new.print(ref.parts) == old.print(ref.parts)
+
+
+def content_read(case: Case, step: Step, index: int) -> Seen:
+    """By the guard and the list of `step`, which read a head whatever its state."""
+    var, parts = case.procedure.steps[index].var, set()
+    for made in (step.when, step.each):
+        for path in made.reads if made is not None else ():
+            if path[0] == var:
+                parts.add(path[1] if len(path) > 1 else "")
+    named = () if parts & {"", "meta"} else tuple(sorted(parts - {"outcome"}))
+    if named or parts == {"outcome"}:
+        return lambda new, old: (
+            new.outcome == old.outcome and all(new.subject.get(p) == old.subject.get(p) for p in named)
+        )
+    return lambda new, old: False
+
+
+def since_when(slot: Slot, seen: Seen) -> Head | None:
+    """The head, or the earliest of those before it that were the same for whoever looks at it."""
+    found = slot.head
+    for old in reversed(slot.past):
+        if found is None or old.taken_back or not seen(found, old):
+            break
+        found = old
+    return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gardesh.model.case import Case
-from gardesh.model.demand import WINDOW
 from gardesh.model.fold import Record
+from gardesh.model.slot import WINDOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class Step:
     multiple: bool
     dependents: tuple[int, ...]
     optional: bool
+    bounds: tuple[int, ...]
+    """The steps whose role is played by an organisation that this step's document names."""
     timely: bool
     """Whether `when` or `each` looks up registers or settings, and so depends on a point of the log."""
 
@@ -113,6 +115,8 @@ class Procedure:
     calendars: Mapping[str, Calendar] = field(repr=False)
     returning: tuple[int, ...] = ()
     """The steps that can return a file as deficient."""
+    reusing: tuple[Step, ...] = ()
+    """The steps that a document of another case may serve."""
 
     @property
     def label(self) -> str:
@@ -185,7 +189,11 @@ class _Compiler:
         for s, below in waits.items():
             for n in below:
                 dependents[n].add(index[s])
-        steps = tuple(self.step(s, index, needs[s], compiled[s], decide[s], dependents[s]) for s in order)
+        named = {role: self.bound(role, bound) for role, bound in spec.binds.items()}
+        bounds = self.bounds(named, index)
+        steps = tuple(
+            self.step(s, index, needs[s], compiled[s], decide[s], dependents[s], bounds[s]) for s in order
+        )
         by_name = {step.name: step for step in steps}
         goal = [spec.closes_with] if isinstance(spec.closes_with, str) else spec.closes_with
         for place, s in [("opens_with", spec.opens_with), *(("closes_with", g) for g in goal)]:
@@ -198,19 +206,31 @@ class _Compiler:
             )
         self.check_ways(by_name)
         binds = {opening.role or "": Bind("opener")}
-        for role, bound in spec.binds.items():
-            if isinstance(bound, str):
-                binds[role] = Bind(bound)
-            else:
-                made = self.must(bound.org, f"binds/{role}")
-                self.read_steps(made, f"binds/{role}")
-                binds[role] = Bind("org", made)
+        binds |= named
         calendars = {step.calendar: self.library.calendar(self.pack, step.calendar) for step in steps}
         return Procedure(
             self.pack, self.library, self.name, spec, steps, by_name, opening,
             tuple(by_name[g] for g in goal), binds, calendars,
             tuple(step.index for step in steps if "deficient" in step.outcomes),
+            tuple(step for step in steps if step.reuse_about is not None),
         )  # fmt: skip
+
+    def bound(self, role: str, bound: str | language.BoundTo) -> Bind:
+        if isinstance(bound, str):
+            return Bind(bound)
+        made = self.must(bound.org, f"binds/{role}")
+        self.read_steps(made, f"binds/{role}")
+        return Bind("org", made)
+
+    def bounds(self, named: Mapping[str, Bind], index: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """Of each step: the steps whose role is played by an organisation that its document names."""
+        found: dict[str, set[int]] = {s: set() for s in index}
+        for role, bind in named.items():
+            for read in self.read_steps(bind.org, f"binds/{role}") if bind.org is not None else ():
+                for s, step in self.spec.steps.items():
+                    if step.by == role or (step.by or "").startswith("each."):
+                        found[read].add(index[s])
+        return {s: tuple(sorted(others)) for s, others in found.items()}
 
     def check_ways(self, by_name: Mapping[str, Step]) -> None:
         for s, step in self.spec.steps.items():
@@ -290,6 +310,7 @@ class _Compiler:
         compiled: tuple[Expression | None, Expression | None],
         decide: set[str],
         dependents: set[int],
+        bounds: tuple[int, ...],
     ) -> Step:
         spec = self.spec.steps[s]
         type_name = self.library.qualify(self.pack, spec.document or s)
@@ -342,6 +363,7 @@ class _Compiler:
             many=spec.many,
             multiple=spec.many or spec.each is not None,
             dependents=tuple(sorted(dependents)),
+            bounds=bounds,
             optional=spec.optional or (spec.many and spec.within is None),
             timely=any(e is not None and (e.calls & timely) for e in compiled),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gardesh.model import demand
 from gardesh.model.case import Case
-from gardesh.model.slot import ISSUED, NOT_APPLICABLE, UNDECIDED, Head, Slot
+from gardesh.model.slot import ISSUED, NOT_APPLICABLE, UNDECIDED, WINDOW, Head, Slot
 
 ALL = "all"
 NONE = "none"
@@ -45,13 +45,13 @@ def right(
         deep = step.spec.reads == "deep" and target in below(case, step.index)
         if not refs and not deep:
             continue
-        for name, slot in [*state.slots.items(), *([(demand.WINDOW, state.window)] if step.many else [])]:
+        for name, slot in [*state.slots.items(), *([(WINDOW, state.window)] if step.many else [])]:
             serves = holds_now(case, org, roles, step.index, name, slot)
             relied = [rest for o, turn, rest in slot.reliances if o == org and was_head(head, turn)]
             if deep and (serves or relied):
                 return ALL
             for n, c, ref in refs:
-                if ref.same_key and made.multiple and name not in (key, demand.WINDOW):
+                if ref.same_key and made.multiple and name not in (key, WINDOW):
                     continue
                 if serves or any(rest[n].choice == c for rest in relied):
                     if not ref.parts:

@@ -19,6 +19,12 @@ DUE = "due"
 OVERDUE = "overdue"
 BLOCKED = "blocked"
 
+WINDOW = "*"
+"""The key that stands for the window of a `many` step, and for an `each` of which it is not known how often."""
+
+Place = tuple[int, str]
+"""A slot of a case: the index of its step, and its key."""
+
 BY_OUTCOME = {"approved": ISSUED, "deficient": RETURNED, "rejected": REFUSED}
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -71,6 +77,8 @@ class Head:
     ended: int | None = None
     """From which turn of its case until which it was the head."""
     taken_back: bool = False
+    mends: bool = True
+    """Whether its slot was not issued when it came: whoever needs it could not go on before."""
     _value: dict[str, Any] | None = None
     _prints: dict[tuple[str, ...], bytes] = field(default_factory=dict)
 
@@ -135,6 +143,9 @@ class StepState:
     slots: dict[str, Slot] = field(default_factory=dict)
     open_keys: set[str] = field(default_factory=set)
     """Keys of applicable slots that are not issued."""
+    returned_keys: set[str] = field(default_factory=set)
+    wants: dict[str, int] = field(default_factory=dict)
+    """How many wait for a slot, by its key; for the whole step, by the empty key."""
     ever: bool = False
     """Whether a document was ever accepted here."""
     version: int = 0
@@ -143,7 +154,6 @@ class StepState:
     window_rest: tuple[Rest, ...] | None = None
     """What the window rests on since it opened, as a document would."""
     window_closed: int | None = None
-    expiring: bool = False
     _cache: dict[Any, Any] = field(default_factory=dict)
 
     def changed(self) -> None:

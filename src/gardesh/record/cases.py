@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gardesh.model import canonical, demand, fold
+from gardesh.model import canonical, deadline, demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import parse
 from gardesh.model.fold import Change
@@ -17,7 +17,7 @@ from gardesh.model.judgement import Verdict, opening_effects
 from gardesh.model.library import Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
-from gardesh.model.slot import ISSUED, Head, Link
+from gardesh.model.slot import ISSUED, Head, Link, Place
 from gardesh.record import schema
 from gardesh.record.registers import Registers
 from gardesh.record.store import Store
@@ -93,6 +93,7 @@ class Cases:
             self.before_load()
             again = self._fold(case.id, case.procedure, case.opener, case.opened_at)
             self.keep(again)
+            again.unsaved = all_places(again)
             self.unsaved[case.id] = again
 
     # -- folding again ------------------------------------------------------------------------------------
@@ -124,11 +125,12 @@ class Cases:
         case.world = self.registers
         due = self.waking.get(case_id)
         while (
-            (instant := demand.next_instant(case)) is not None
+            (instant := deadline.next_instant(case)) is not None
             and case.at < instant
             and (due is None or instant < due)
         ):
             fold.advance(case, instant)
+        case.unsaved = set()
         return case
 
     def _replay(self, case: Case, position: int, at: int, what: Any) -> None:
@@ -258,7 +260,7 @@ class Cases:
     def changed(self, case: Case) -> int | None:
         """Note that the views of a case are to be written; returns when it next wakes by time alone."""
         self.unsaved[case.id] = case
-        wakes = demand.next_instant(case)
+        wakes = deadline.next_instant(case)
         if wakes is None:
             self.waking.pop(case.id, None)
         else:
@@ -266,57 +268,56 @@ class Cases:
         return wakes
 
     def flush(self) -> None:
-        """Write links, mirrors and the views of changed cases to the open transaction."""
+        """Write links, mirrors and the views of changed cases to the open transaction: what changed of them."""
         self._write_links()
         mirrors, self.pending_mirrors = self.pending_mirrors, []
         self.store.add(schema.mirrors, mirrors)
         unsaved, self.unsaved = self.unsaved, {}
-        waits = []
-        rows = []
+        cases, slots, gone, waits = [], [], [], []
         for case in unsaved.values():
-            shown = demand.rows(case)
-            rows.append(
-                (
-                    case.id,
-                    case.procedure.pack.label,
-                    case.procedure.name,
-                    case.opener,
-                    case.opened_at,
-                    case.closed_at,
-                    case.withdrawn,
-                    self.waking.get(case.id),
-                    view_of(case, shown),
-                )
-            )
-            self.store.run("DELETE FROM waits WHERE case_id = ?", case.id)
-            waits += [
-                (case.id, r["slot"], r["state"], r["role"], r["by"], r["since"], r["deadline"]) for r in shown
-            ]
-        self.store.add(schema.cases, rows, replace=True)
-        self.store.add(schema.waits, waits)
+            places, case.unsaved = sorted(case.unsaved), set()
+            waits += [wait_row(case, place) for place in places if place in case.demanded]
+            slots += [slot_row(case, place) for place in places]
+            gone += [(case.id, *place) for place in places if place not in case.demanded]
+            cases.append(self._row(case))
+        self.store.add(schema.cases, cases, replace=True)
+        self.store.add(schema.slots, slots, replace=True)
+        self.store.add(schema.waits, waits, replace=True)
+        self.store.remove(schema.waits, gone)
+
+    def _row(self, case: Case) -> tuple[Any, ...]:
+        return (
+            case.id, case.procedure.pack.label, case.procedure.name, case.opener, case.opened_at, case.closed_at,
+            case.withdrawn, case.at, self.waking.get(case.id),
+        )  # fmt: skip
+
+
+def all_places(case: Case) -> set[Place]:
+    steps = zip(case.procedure.steps, case.steps, strict=True)
+    return {(step.index, key) for step, state in steps for key in demand.places(step, state)}
+
+
+def slot_row(case: Case, place: Place) -> tuple[Any, ...]:
+    """A slot as the view has it. The key WINDOW stands for a step of several slots as a whole."""
+    slot = demand.slot_at(case, place)
+    head = slot.head
+    at = None if head is None else head.at
+    name = case.procedure.steps[place[0]].name
+    return (case.id, *place, name, slot.state, head and head.digest, at)
+
+
+def wait_row(case: Case, place: Place) -> tuple[Any, ...]:
+    row = demand.row(case, place)
+    shown = _encode(row)
+    return (
+        case.id, *place, row["slot"], row["state"], row["role"], row["by"], row["since"], row["deadline"], shown
+    )  # fmt: skip
 
 
 def let_pass(case: Case, t: int) -> None:
     """Let the case's own time pass up to `t`, instant by instant, as it did when it was live."""
-    while (instant := demand.next_instant(case)) is not None and case.at < instant <= t:
+    while (instant := deadline.next_instant(case)) is not None and case.at < instant <= t:
         fold.advance(case, instant)
-
-
-def view_of(case: Case, waits: list[dict[str, Any]]) -> bytes:
-    """The view of a case as JSON with stable names: what waits, and every slot's state, head and times."""
-    slots: list[list[Any]] = []
-    for step, state in zip(case.procedure.steps, case.steps, strict=True):
-        if step.multiple and not any(s.applies for s in state.slots.values()):
-            shown = (
-                "unknown" if state.applies is None else state.window.state if step.many else "not-applicable"
-            )
-            slots.append([step.name, "", shown, None, None])
-        for key, slot in sorted(state.slots.items()):
-            head = slot.head
-            slots.append(
-                [step.name, key, slot.state, head.digest.hex() if head else None, head.at if head else None]
-            )
-    return _encode({"at": case.at, "position": case.position, "waits": waits, "slots": slots})
 
 
 def encode_head(head: Head) -> bytes:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gardesh.model.case import Case
-from gardesh.model.demand import Fallen, slot_at
+from gardesh.model.deadline import Fallen
+from gardesh.model.demand import slot_at
 from gardesh.model.document import Envelope, compose, parse, sign
 from gardesh.model.jose import SigningKey
 from gardesh.model.procedure import Step

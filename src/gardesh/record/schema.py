@@ -62,21 +62,35 @@ cases = Table(
     Column("opened_at", Big, nullable=False),
     Column("closed_at", Big),
     Column("withdrawn", Boolean, nullable=False),
+    Column("at", Big, nullable=False),
     Column("wakes_at", Big),
-    Column("view", LargeBinary, nullable=False),
     Index("cases_of_opener", "opener", "opened_at"),
     Index("cases_waking", "wakes_at", "id"),
+)
+slots = Table(
+    "slots",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("head", LargeBinary(32)),
+    Column("head_at", Big),
 )
 waits = Table(
     "waits",
     metadata,
     Column("case_id", String(64), primary_key=True),
-    Column("slot", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("slot", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("role", Text),
     Column("org", Text),
     Column("since", Big, nullable=False),
     Column("deadline", Big),
+    Column("shown", LargeBinary, nullable=False),
     Index("waits_of_role", "role", "deadline"),
 )
 entries = Table(
@@ -152,5 +166,5 @@ settings = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-VIEWS = (tiles, cases, waits, entries, links, mirrors, subjects, identifiers)
+VIEWS = (tiles, cases, slots, waits, entries, links, mirrors, subjects, identifiers)
 """Derived tables: emptied and filled again by `rebuild`, byte for byte."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gardesh.model import demand, fold
+from gardesh.model import deadline, demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.fold import Change
@@ -428,11 +428,11 @@ class Sequencer:
     def _reuse(self, case: Case, at: int) -> bool:
         """Once-only: when a slot becomes demanded and another case holds a document that serves, it is used."""
         used = False
-        for index, key in sorted(case.demanded):
-            step = case.procedure.steps[index]
-            if step.reuse_about is None or key == demand.WINDOW:
+        places = [(s, k) for s in case.procedure.reusing for k in sorted(case.steps[s.index].open_keys)]
+        for step, key in places:
+            slot = case.steps[step.index].slots[key]
+            if not slot.demanded:
                 continue
-            slot = case.steps[index].slots[key]
             if slot.state != DUE or slot.term_start != at or slot.head is not None:
                 continue
             found = self._reusable(case, step, at)
@@ -502,7 +502,7 @@ class Sequencer:
         case = self.cases.get(case_id)
         del self.cases.waking[case_id]
         self.enter(fold.advance(case, at))
-        while (passed := demand.fallen(case, at)) is not None:
+        while (passed := deadline.fallen(case, at)) is not None:
             paper = self.clock.silence(case, passed, at)
             _, changes = fold.accept(case, paper, at, self.position)
             self._record(paper, case, at)

@@ -109,6 +109,12 @@ class Store:
             made = self._inserts[name] = Insert(self, table, replace)
         made.run(rows)
 
+    def remove(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
+        """Delete the rows of these primary keys, where there are such."""
+        columns = " AND ".join(f"{quoted(c.name)} = ?" for c in table.primary_key.columns)
+        for key in keys:
+            self.run(f"DELETE FROM {table.name} WHERE {columns}", *key)  # noqa: S608
+
     def run(self, sql: str, *values: Any) -> Any:
         """Run SQL with `?` for values, in the open transaction."""
         if self.sqlite:

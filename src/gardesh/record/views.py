@@ -11,6 +11,7 @@ from gardesh.model import demand
 from gardesh.model.library import Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure
+from gardesh.model.slot import NOT_APPLICABLE, WINDOW
 from gardesh.record.cases import NO_SUCH_CASE
 from gardesh.record.store import Store
 
@@ -30,7 +31,7 @@ AMBIGUOUS = define(
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A case as the views have it. `waits` and `slots` are as of `at` (ms), the last moment the case was settled."""
+    """A case as the views have it, as of `at` (ms): the last moment it was settled."""
 
     id: str
     pack: str
@@ -40,8 +41,6 @@ class CaseRow:
     closed_at: int | None
     withdrawn: bool
     at: int
-    waits: list[dict[str, Any]]
-    slots: list[list[Any]]
 
     @property
     def status(self) -> str:
@@ -80,26 +79,37 @@ class Views:
         return str(row[0])
 
     def case(self, case_id: str) -> CaseRow:
-        """The case and what it waits for. Raises `no-such-case`."""
+        """The case. Raises `no-such-case`."""
         row = self.store.one(
-            "SELECT pack, procedure, opener, opened_at, closed_at, withdrawn, view FROM cases WHERE id = ?",
+            "SELECT pack, procedure, opener, opened_at, closed_at, withdrawn, at FROM cases WHERE id = ?",
             case_id,
         )
         if row is None:
             raise Problem(NO_SUCH_CASE, case=case_id)
-        view = msgspec.json.decode(bytes(row[6]))
-        return CaseRow(
+        pack, procedure, opener, opened_at, closed_at, withdrawn, at = row
+        return CaseRow(case_id, pack, procedure, opener, opened_at, closed_at, bool(withdrawn), at)
+
+    def waits(self, case_id: str) -> list[dict[str, Any]]:
+        """What a case waits for, slot by slot, in the order of the procedure; see `demand.row`."""
+        rows = self.store.rows("SELECT shown FROM waits WHERE case_id = ? ORDER BY number, key", case_id)
+        return demand.resolved([msgspec.json.decode(bytes(row[0])) for row in rows])
+
+    def slots(self, case_id: str) -> list[dict[str, Any]]:
+        """Every slot of a case: `step`, `key`, `state`, `head` (hex) and `at`; of a step of several slots that has
+        none yet, the step as a whole."""
+        rows = self.store.rows(
+            "SELECT step, key, state, head, head_at FROM slots WHERE case_id = ? ORDER BY number, key",
             case_id,
-            row[0],
-            row[1],
-            row[2],
-            row[3],
-            row[4],
-            bool(row[5]),
-            view["at"],
-            view["waits"],
-            view["slots"],
         )
+        shown: list[dict[str, Any]] = []
+        several = {r[0] for r in rows if r[1] != WINDOW and r[2] != NOT_APPLICABLE}
+        for step, key, state, head, at in rows:
+            if key == WINDOW and step in several:
+                continue
+            digest = bytes(head).hex() if head is not None else None
+            name = "" if key == WINDOW else key
+            shown.append({"step": step, "key": name, "state": state, "head": digest, "at": at})
+        return shown
 
     def procedure(self, row: CaseRow) -> Procedure:
         return self.library.procedure(row.pack, row.procedure)
@@ -115,7 +125,7 @@ class Views:
             "returned": [],
             "unknown": [],
         }
-        for wait in row.waits:
+        for wait in self.waits(case_id):
             shown = {**wait, "state": demand.shown_state(wait["state"], wait["deadline"], now)}
             if shown["state"] in ("due", "overdue"):
                 out["due"].append(shown)
@@ -130,7 +140,8 @@ class Views:
         row = self.case(case_id)
         procedure = self.procedure(row)
         waits = {
-            w["slot"]: {**w, "state": demand.shown_state(w["state"], w["deadline"], now)} for w in row.waits
+            w["slot"]: {**w, "state": demand.shown_state(w["state"], w["deadline"], now)}
+            for w in self.waits(case_id)
         }
         by_step: dict[str, list[str]] = {}
         for slot, wait in waits.items():
