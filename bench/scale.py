@@ -54,14 +54,15 @@ def grow(node: Node, size: int) -> None:
     """Copy rows until the store holds `size` documents, in thirty-document cases, a tenth of them open."""
     store = node.store
     (have,) = store.one("SELECT count(*) FROM documents")
-    pack, view = store.one("SELECT pack, view FROM cases WHERE procedure = 'import' LIMIT 1")
+    (pack,) = store.one("SELECT pack FROM cases WHERE procedure = 'import' LIMIT 1")
+    (shown,) = store.one("SELECT shown FROM waits LIMIT 1")
     documents, cases, waits = [], [], []
     for i in range(have // 30, size // 30):
         case_id = hashlib.sha256(b"copied-%d" % i).hexdigest()
         is_open = i % 10 == 0
-        cases.append((case_id, pack, "import", "copied", i, None if is_open else i, False, None, view))
+        cases.append((case_id, pack, "import", "copied", i, None if is_open else i, False, i, None))
         if is_open:
-            waits.append((case_id, "order-registration", "due", "trade-promotion", None, i, i + 10**9))
+            waits.append((case_id, 9, "", "order-registration", "due", "trade-promotion", None, i, i + 10**9, shown))
         for j in range(30):
             position = (1 << 40) + i * 30 + j
             digest = hashlib.sha256(b"%d" % position).digest()

@@ -223,10 +223,7 @@ def holder_of(case: Case, role: str | None) -> str | None:
     if bind.kind == "opener":
         return case.opener
     assert bind.org is not None
-    steps = {s.var: s.index for s in case.procedure.steps}
-    named = bind.org.evaluate(
-        case.environment(steps[v] for v in bind.org.variables), case.moment(0, case.opened_at)
-    )
+    named = bind.org.evaluate(case.environment(bind.reads), case.moment(0, case.opened_at))
     return None if named is None or type(named) is Unknown else str(named)
 
 

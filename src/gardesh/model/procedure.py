@@ -7,7 +7,7 @@ What merely looks unwise is lint's (`study/lint.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
@@ -65,6 +65,8 @@ class CompiledEntry:
 class Bind:
     kind: str  # opener, any, org
     org: Expression | None = None
+    reads: tuple[int, ...] = ()
+    """The steps that the expression reads."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,8 +191,8 @@ class _Compiler:
         for s, below in waits.items():
             for n in below:
                 dependents[n].add(index[s])
-        named = {role: self.bound(role, bound) for role, bound in spec.binds.items()}
-        bounds = self.bounds(named, index)
+        named = {role: self.bound(role, bound, index) for role, bound in spec.binds.items()}
+        bounds = self.bounds(named, order)
         steps = tuple(
             self.step(s, index, needs[s], compiled[s], decide[s], dependents[s], bounds[s]) for s in order
         )
@@ -215,22 +217,23 @@ class _Compiler:
             tuple(step for step in steps if step.reuse_about is not None),
         )  # fmt: skip
 
-    def bound(self, role: str, bound: str | language.BoundTo) -> Bind:
+    def bound(self, role: str, bound: str | language.BoundTo, index: Mapping[str, int]) -> Bind:
         if isinstance(bound, str):
             return Bind(bound)
         made = self.must(bound.org, f"binds/{role}")
-        self.read_steps(made, f"binds/{role}")
-        return Bind("org", made)
+        reads = self.read_steps(made, f"binds/{role}")
+        return Bind("org", made, tuple(sorted(index[s] for s in reads)))
 
-    def bounds(self, named: Mapping[str, Bind], index: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    def bounds(self, named: Mapping[str, Bind], order: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """Of each step: the steps whose role is played by an organisation that its document names."""
-        found: dict[str, set[int]] = {s: set() for s in index}
-        for role, bind in named.items():
-            for read in self.read_steps(bind.org, f"binds/{role}") if bind.org is not None else ():
-                for s, step in self.spec.steps.items():
-                    if step.by == role or (step.by or "").startswith("each."):
-                        found[read].add(index[s])
-        return {s: tuple(sorted(others)) for s, others in found.items()}
+        found: dict[str, list[int]] = {s: [] for s in order}
+        for place, s in enumerate(order):
+            by = self.spec.steps[s].by or ""
+            for role, bind in named.items():
+                if by == role or by.startswith("each."):
+                    for read in bind.reads:
+                        found[order[read]].append(place)
+        return {s: tuple(others) for s, others in found.items()}
 
     def check_ways(self, by_name: Mapping[str, Step]) -> None:
         for s, step in self.spec.steps.items():

@@ -456,12 +456,7 @@ class Sequencer:
             return None
         if not isinstance(about, str):
             return None
-        self._flush()
-        for _, case_id, name, key in self.store.rows(
-            "SELECT position, case_id, step, key FROM subjects WHERE type = ? AND about = ? ORDER BY position DESC LIMIT 20",
-            step.type,
-            about,
-        ):
+        for _, case_id, name, key in self._about(step.type, about):
             if case_id == case.id:
                 continue
             source = self.cases.get(case_id)
@@ -477,6 +472,16 @@ class Sequencer:
                     continue
             return (case_id, name, key, head.digest)
         return None
+
+    def _about(self, type_name: str, about: str) -> list[tuple[int, str, str, str]]:
+        """The newest slots that hold a document of a type about a subject: (position, case, step, key)."""
+        rows = self.store.rows(
+            "SELECT position, case_id, step, key FROM subjects WHERE type = ? AND about = ? ORDER BY position DESC LIMIT 20",
+            type_name,
+            about,
+        )
+        fresh = [(s[2], s[3], s[4], s[5]) for s in self.subjects if s[0] == type_name and s[1] == about]
+        return [*reversed(fresh), *rows][:20]
 
     # -- time ---------------------------------------------------------------------------------------------
 

@@ -111,9 +111,16 @@ class Store:
 
     def remove(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
         """Delete the rows of these primary keys, where there are such."""
+        if not keys:
+            return
         columns = " AND ".join(f"{quoted(c.name)} = ?" for c in table.primary_key.columns)
-        for key in keys:
-            self.run(f"DELETE FROM {table.name} WHERE {columns}", *key)  # noqa: S608
+        sql = f"DELETE FROM {table.name} WHERE {columns}"  # noqa: S608
+        if self.sqlite:
+            raw = self.connection.connection.dbapi_connection
+            assert raw is not None
+            raw.executemany(sql, keys)
+        else:
+            self.connection.exec_driver_sql(sql.replace("?", "%s"), list(keys))
 
     def run(self, sql: str, *values: Any) -> Any:
         """Run SQL with `?` for values, in the open transaction."""
