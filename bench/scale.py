@@ -62,7 +62,9 @@ def grow(node: Node, size: int) -> None:
         is_open = i % 10 == 0
         cases.append((case_id, pack, "import", "copied", i, None if is_open else i, False, i, None))
         if is_open:
-            waits.append((case_id, 9, "", "order-registration", "due", "trade-promotion", None, i, i + 10**9, shown))
+            waits.append(
+                (case_id, 9, "", "order-registration", "due", "trade-promotion", None, i, i + 10**9, shown)
+            )
         for j in range(30):
             position = (1 << 40) + i * 30 + j
             digest = hashlib.sha256(b"%d" % position).digest()

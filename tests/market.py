@@ -184,7 +184,19 @@ def refused(market: Market, paper: bytes) -> Problem:
 
 
 TABLES = (
-    *("documents", "disclosures", "tiles", "cases", "waits", "entries", "links", "mirrors", "subjects"),
+    *(
+        "documents",
+        "disclosures",
+        "tiles",
+        "cases",
+        "slots",
+        "waits",
+        "migrations",
+        "entries",
+        "links",
+        "mirrors",
+        "subjects",
+    ),
     *("identifiers", "reads", "packs"),
 )
 

@@ -34,9 +34,10 @@ kind: balance
 """
 
 
-def tiny(procedures: Mapping[str, str], types: Sequence[str]) -> list[Pack]:
+def tiny(procedures: Mapping[str, str], types: Sequence[str], version: str = "1.0.0") -> list[Pack]:
     """The pack `tiny` with these procedures, a document type for each name, a balance `purse`; and the core."""
-    files = {"pack.yaml": MANIFEST.encode(), "registers/purse.yaml": REGISTER.encode()}
+    manifest = MANIFEST.replace("version: 1.0.0", f"version: {version}", 1)
+    files = {"pack.yaml": manifest.encode(), "registers/purse.yaml": REGISTER.encode()}
     files |= {f"documents/{name}.yaml": (DOCUMENT % name).encode() for name in types}
     files |= {f"procedures/{name}.yaml": text.encode() for name, text in procedures.items()}
     return [pack.read(files, folder.parse_yaml), folder.read_pack(folder.shipped() / "core")]

@@ -236,7 +236,8 @@ class Intake:
     def key(self, envelope: Envelope, now: int) -> dict[str, Any]:
         """What the register says of the key. Before the genesis, the genesis speaks for itself."""
         if self.sequencer.size == 0:
-            return self.sequencer.genesis_key(envelope)
+            first: dict[str, Any] = self.sequencer.gate.genesis_key(envelope)
+            return first
         value = self.sequencer.registers.value("core/keys", envelope.kid, NOWHERE, now)
         if value is None:
             raise Problem(KEY_UNKNOWN, "", kid=envelope.kid)

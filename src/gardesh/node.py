@@ -128,8 +128,9 @@ class Node:
         position, at, case_id, data = Views(self.store, self.library).document(name)
         paper = parse(data)
         case = self.sequencer.cases.get(case_id)
-        step = case.procedure.by_name[paper.step]
-        slots = case.steps[step.index].slots
+        found_step = case.step_named(paper.step)
+        assert found_step is not None
+        slots = found_step[0].steps[found_step[1].index].slots
         found = [
             h for s in slots.values() for h in (*s.past, s.head) if h is not None and h.digest == paper.digest
         ]

@@ -172,6 +172,25 @@ def test_a_mistake_gets_a_code_and_a_sentence_never_a_traceback(
     assert node.json(*words, code=1)["code"] == code
 
 
+def test_a_case_goes_on_under_another_version_after_a_look_at_what_that_changes(node: Shell) -> None:
+    case = request(node)["case"]
+    pack = node.home / "parks"
+    manifest = (pack / "pack.yaml").read_text().replace("1.0.0", "2.0.0", 1)
+    (pack / "pack.yaml").write_text(manifest)
+    steps = pack / "procedures" / "request.yaml"
+    steps.write_text(steps.read_text().replace("by: office", "optional: true, by: office"))
+    node("adopt", str(pack))
+    told = node.json("migrate", "parks@1.0.0", "parks@2.0.0", "--preview")
+    assert told == {"cases": 1, "changes": [], "each": {case: []}}
+    node("migrate", "parks@1.0.0", "parks@2.0.0", "--case", case[:12])
+    assert node.json("show", case)["procedure"] == "parks@2.0.0 request"
+    assert (
+        node.json("migrate", "parks@1.0.0", "parks@2.0.0", "--case", case, code=1)["code"]
+        == "migration-not-open"
+    )
+    assert node.json("audit")["whole"] is True
+
+
 def test_without_a_node_every_question_says_so(shell: Shell) -> None:
     for words in (("plan", "abc"), ("audit",), ("case", "list"), ("worklist", "x")):
         assert shell.json(*words, code=1)["code"] == "not-a-node"

@@ -14,6 +14,7 @@ from gardesh.model.problem import Problem
 from gardesh.record.cases import Cases
 from gardesh.record.log import Log
 from gardesh.record.registers import Registers
+from gardesh.record.consequence import Consequences
 from gardesh.record.sequence import Sequencer
 from gardesh.record.store import Store
 from market import DAY, HOUR, Market, application, contents, explains_itself, licence
@@ -57,8 +58,8 @@ def eventful(market: Market) -> list[bytes]:
 PLACES: list[tuple[type, str, int]] = [
     *[(Store, "add", n) for n in range(1, 14, 2)],
     *[(Sequencer, "accept", n) for n in (1, 3, 5)],
-    *[(Sequencer, "after", n) for n in (1, 2, 4)],
-    *[(Sequencer, "_carry", n) for n in (1, 2)],
+    *[(Consequences, "after", n) for n in (1, 2, 4)],
+    *[(Consequences, "_carry", n) for n in (1, 2)],
     (Sequencer, "pass_time", 1),
     (Registers, "enter", 2),
     (Registers, "check", 2),
@@ -109,15 +110,15 @@ def test_what_follows_elsewhere_and_fails_refuses_its_own_document_alone(
 ) -> None:
     market = Market()
     papers = [signed(market, application(vendor=f"v{n}")) for n in range(5)]
-    original = Sequencer.after
+    original = Consequences.after
 
-    def after(self: Sequencer, case: Any, at: int) -> None:
+    def after(self: Consequences, case: Any, at: int) -> None:
         original(self, case, at)
         head = case.steps[case.procedure.opening.index].slots[""].head
         if head.subject["vendor"] == "v2":
             raise Problem("expression-failed", source="x", reason_en="it fails", reason_fa="نمی‌شود")
 
-    monkeypatch.setattr(Sequencer, "after", after)
+    monkeypatch.setattr(Consequences, "after", after)
     answers = market.node.intake.submit_all(papers, market.now)
     codes = [getattr(a, "code", "accepted") for a in answers]
     assert codes == ["accepted", "accepted", "expression-failed", "accepted", "accepted"]

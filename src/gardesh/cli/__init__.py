@@ -13,6 +13,7 @@ from gardesh.cli import (
     case_file_commands,
     demo,
     import_commands,
+    migration_commands,
     node_commands,
     output,
     pack_commands,
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    node_commands.init, node_commands.admit, node_commands.adopt, node_commands.sign, node_commands.submit,
+    node_commands.init, node_commands.admit, node_commands.adopt, migration_commands.migrate, node_commands.sign, node_commands.submit,
     node_commands.present, node_commands.tick, show.show, case_commands.plan, case_commands.why,
     case_commands.worklist, proof_commands.audit, proof_commands.rebuild,
 ):  # fmt: skip

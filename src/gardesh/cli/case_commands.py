@@ -28,6 +28,8 @@ CaseName = Annotated[
 At = Annotated[str | None, typer.Option("--at", help="As of this instant (ISO 8601); default: now.")]
 
 STATES = {
+    "new": ("new", "تازه"),
+    "gone": ("gone", "دیگر نیست"),
     "due": ("due", "سررسید"),
     "overdue": ("overdue", "گذشته از مهلت"),
     "blocked": ("blocked", "در انتظار"),

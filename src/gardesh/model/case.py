@@ -20,7 +20,9 @@ from gardesh.model.slot import (
     BY_OUTCOME,
     DOUBTFUL,
     DUE,
+    EXEMPT,
     ISSUED,
+    LACKING,
     NOT_APPLICABLE,
     RETURNED,
     UNDECIDED,
@@ -59,6 +61,8 @@ class Case:
         self.looked: dict[int, set[str] | None] = {}
         """What the last `settle` looked at, step by step: some slots, or (None) all."""
         self.demanded: set[Place] = set()
+        self.before: Case | None = None
+        """The case under an earlier version of its procedure, as it was when it was moved to this one."""
         self.asks = False
         """Whether the goal asks for anything: the case is neither closed nor withdrawn."""
         self.deadlines: list[tuple[int, int, str]] = []
@@ -70,6 +74,18 @@ class Case:
             state.window.since = at
             if not step.multiple:
                 state.slots[""] = Slot(since=at)
+
+    @property
+    def first_procedure(self) -> Procedure:
+        """The version under which the case opened."""
+        return self.before.first_procedure if self.before is not None else self.procedure
+
+    def step_named(self, name: str) -> tuple[Case, Step] | None:
+        """A step of this procedure, or of the version that the case followed before."""
+        found = self.procedure.by_name.get(name)
+        if found is not None:
+            return self, found
+        return self.before.step_named(name) if self.before is not None else None
 
     # -- what others see of a step ------------------------------------------------------------------------
 
@@ -200,19 +216,23 @@ class Case:
         """Whether a basis is what a document issued now would rest on (rule 9)."""
         result = SAME
         for need, was in zip(step.needs, rest, strict=True):
-            if was.choice < 0:
-                absent = [self.absent(r, key) for r in need.refs]
-                if False in absent:
-                    return CHANGED
-                if None in absent:
-                    result = UNCLEAR
-                continue
-            now = self.print_of(need.refs[was.choice], key)
-            if now is None:
-                result = UNCLEAR
-            elif now != was.print:
+            found = self.compare_one(need, key, was)
+            if found is CHANGED:
                 return CHANGED
+            if found is UNCLEAR:
+                result = UNCLEAR
         return result
+
+    def compare_one(self, need: Need, key: str, was: Rest) -> str:
+        if was.choice >= 0:
+            if was.print == LACKING:
+                return CHANGED
+            now = self.print_of(need.refs[was.choice], key)
+            return UNCLEAR if now is None else SAME if now == was.print else CHANGED
+        if was.choice == EXEMPT:
+            return SAME
+        absent = [self.absent(r, key) for r in need.refs]
+        return CHANGED if False in absent else UNCLEAR if None in absent else SAME
 
     def rests_sound(self, step: Step, key: str, rest: tuple[Rest, ...]) -> bool:
         """Whether everything in an unchanged basis is sound, down to the first documents (rule 10)."""

@@ -37,14 +37,14 @@ def start(case: Case, place: Place, slot: Slot, t: int) -> None:
                 used = slot.used_ms
                 slot.deadline = calendar.deadline(t, calendar.remaining(term, used) if used else term)
                 if step.spec.on_silence is not None:
-                    heapq.heappush(case.deadlines, (slot.deadline, *place))
+                    expect(case, place, slot.deadline)
     elif slot.state == RETURNED and step.spec.answer_within is not None:
         if slot.deadline is None or slot.term_start is not None:
             hold(case, step, slot, t)
             term = case.procedure.term(step.spec.answer_within.within, t)
             slot.deadline = case.procedure.calendar_of(step).deadline(t, term)
             slot.escalated = False
-            heapq.heappush(case.deadlines, (slot.deadline, *place))
+            expect(case, place, slot.deadline)
     elif slot.term_start is not None or slot.deadline is not None or slot.used_ms:
         hold(case, step, slot, t)
 
@@ -70,6 +70,11 @@ def stop(case: Case, place: Place, slot: Slot, t: int) -> None:
 def expect_end(case: Case, step: Step, key: str, at: int) -> None:
     """The head of a slot is valid until `at`."""
     heapq.heappush(case.expiries, (at, step.index, key))
+
+
+def expect(case: Case, place: Place, at: int) -> None:
+    """The term of a slot passes at `at`."""
+    heapq.heappush(case.deadlines, (at, *place))
 
 
 def expect_all(case: Case) -> None:

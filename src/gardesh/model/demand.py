@@ -14,6 +14,7 @@ from gardesh.model.slot import (
     BLOCKED,
     DOUBTFUL,
     DUE,
+    EXEMPT,
     ISSUED,
     NOT_APPLICABLE,
     OVERDUE,
@@ -192,6 +193,8 @@ def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
 def unsound(case: Case, step: Step, key: str, rest: tuple[Rest, ...]) -> Iterator[Place]:
     """What keeps a doubtful document doubtful: what it used and is not sound, or not known to be absent."""
     for need, was in zip(step.needs, rest, strict=False):
+        if was.choice == EXEMPT:
+            continue
         for ref in need.refs if was.choice < 0 else (need.refs[was.choice],):
             if case.ref_sound(ref, key):
                 continue

@@ -263,6 +263,17 @@ class Withdrawal(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return [self.until] if isinstance(self.until, str) else self.until
 
 
+class Migration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What becomes of a case that opened under an earlier version and is moved to this one."""
+
+    renames: dict[Name, Name] = {}
+    """Of earlier steps: the step here that takes their documents."""
+    drops: list[Name] = []
+    """Earlier steps whose documents stay readable and count for nothing any more."""
+    keeps: list[Name] = []
+    """Steps here whose earlier documents stand although they lack what is newly needed."""
+
+
 class ProcedureFile(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`procedures/<name>.yaml`."""
 
@@ -273,6 +284,7 @@ class ProcedureFile(Part, frozen=True, forbid_unknown_fields=True, kw_only=True)
     closes_with: Name | list[Name]
     binds: dict[Name, Literal["opener", "any"] | BoundTo] = {}
     withdrawal: Withdrawal | None = None
+    migration: Migration | None = None
     calendar: Reference | None = None
     steps: dict[Name, Step]
     phases: dict[Name, list[Name]] = {}

@@ -78,8 +78,9 @@ def _end(case: Case) -> bytes | None:
 
 
 def _piece(case: Case, record: Record, since: int) -> Piece:
-    step = case.procedure.by_name[record.step]
-    working = case.procedure.calendar_of(step).working_between(since, record.at)
+    found = case.step_named(record.step)
+    assert found is not None
+    working = found[0].procedure.calendar_of(found[1]).working_between(since, record.at)
     kind = {"window": "window", "silence": "silence", "link": "linked"}.get(record.act, "office")
     if record.opposed or (kind == "office" and record.issuer == case.opener and case.opener):
         kind = "applicant"

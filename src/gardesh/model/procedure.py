@@ -241,6 +241,10 @@ class _Compiler:
                 ways = getattr(step, word)
                 if ways is not None and ways.until is not None and ways.until not in by_name:
                     raise self.fail(f"steps/{s}/{word}/until", f"there is no step {ways.until!r}")
+        words = self.spec.migration or language.Migration()
+        for s in (*words.renames.values(), *words.keeps):
+            if s not in by_name:
+                raise self.fail("migration", f"there is no step {s!r}")
         for until in self.spec.withdrawal.limits if self.spec.withdrawal else ():
             if until not in by_name:
                 raise self.fail("withdrawal/until", f"there is no step {until!r}")

@@ -30,11 +30,18 @@ def right(
     """
     if org == head.issuer or (head.about is not None and (head.about == org or head.about in known_as)):
         return ALL
-    made = case.procedure.by_name[step_name]
+    fields: set[str] = set()
+    if case.before is not None:
+        kept = right(case.before, org, frozenset(), step_name, key, head, known_as)
+        if kept == ALL:
+            return ALL
+        fields.update(kept if isinstance(kept, tuple) else ())
+    made = case.procedure.by_name.get(step_name)
+    if made is None:
+        return tuple(sorted(fields)) if fields else NONE
     if org == case.opener and (made.outcomes or made in case.procedure.goal):
         return ALL
     target = made.index
-    fields: set[str] = set()
     for step, state in zip(case.procedure.steps, case.steps, strict=True):
         refs = [
             (n, c, ref)

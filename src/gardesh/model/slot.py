@@ -27,12 +27,17 @@ Place = tuple[int, str]
 
 BY_OUTCOME = {"approved": ISSUED, "deficient": RETURNED, "rejected": REFUSED}
 
+NONE_APPLIED, EXEMPT = -1, -2
+"""In the place of an alternative: none applied; or the need is newer than the document, and does not concern it."""
+LACKING = b"lacking"
+"""The print of what a document would have to rest on and does not: never that of anything."""
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(slots=True, frozen=True)
 class Rest:
-    """What a document rested on for one need: which alternative (-1: none applied) and a print of its content."""
+    """What a document rested on for one need: which alternative (or NONE_APPLIED, EXEMPT) and a print of its content."""
 
     choice: int
     print: bytes

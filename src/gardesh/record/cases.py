@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from gardesh.model.document import parse
 from gardesh.model.fold import Change
 from gardesh.model.judgement import Verdict, opening_effects
 from gardesh.model.library import Library
+from gardesh.model.migration import migrate
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import ISSUED, Head, Link, Place
@@ -91,7 +92,7 @@ class Cases:
         self.live.pop(case.id, None)
         if self.unsaved.pop(case.id, None) is not None:
             self.before_load()
-            again = self._fold(case.id, case.procedure, case.opener, case.opened_at)
+            again = self._fold(case.id, case.first_procedure, case.opener, case.opened_at)
             self.keep(again)
             again.unsaved = all_places(again)
             self.unsaved[case.id] = again
@@ -103,7 +104,12 @@ class Cases:
         if row is None:
             raise Problem(NO_SUCH_CASE, "/circulation/case", case=case_id)
         label, name, opener, opened_at = row
-        return self._fold(case_id, self.library.procedure(label, name), opener, opened_at)
+        first = self.store.one(
+            "SELECT origin FROM migrations WHERE case_id = ? ORDER BY position LIMIT 1", case_id
+        )
+        return self._fold(
+            case_id, self.library.procedure(first[0] if first else label, name), opener, opened_at
+        )
 
     def _fold(self, case_id: str, procedure: Procedure, opener: str, opened_at: int) -> Case:
         then = Then(self.registers)
@@ -119,9 +125,17 @@ class Cases:
             "SELECT id, position, at, step, key, head FROM mirrors WHERE target_case = ? ORDER BY id", case_id
         ):
             events.append((position, 1 + id_, at, (step, key, bytes(head) if head is not None else None)))
+        for position, at, label in self.store.rows(
+            "SELECT position, at, label FROM migrations WHERE case_id = ? ORDER BY position", case_id
+        ):
+            events.append((position, 0, at, self.library.procedure(label, procedure.name)))
         for position, _, at, what in sorted(events, key=lambda e: (e[0], e[1])):
             then.position = position
-            self._replay(case, position, at, what)
+            if isinstance(what, Procedure):
+                let_pass(case, at)
+                case = migrate(case, what, at).case
+            else:
+                self._replay(case, position, at, what)
         case.world = self.registers
         due = self.waking.get(case_id)
         while (
@@ -194,6 +208,18 @@ class Cases:
             known.sort()
             self.pending_links.append((*source, *target))
 
+    def rename_links(self, case_id: str, steps: Mapping[str, str | None]) -> None:
+        """A case was moved: its slots go by the names of the new version; what has none follows nothing any more."""
+        self._write_links()
+        for old, new in steps.items():
+            if new is None:
+                self.store.run("DELETE FROM links WHERE target_case = ? AND target_step = ?", case_id, old)
+            elif new != old:
+                for side in ("source", "target"):
+                    sql = f"UPDATE links SET {side}_step = ? WHERE {side}_case = ? AND {side}_step = ?"  # noqa: S608
+                    self.store.run(sql, new, case_id, old)
+        self.links.clear()
+
     def source_of(self, target: Target) -> str | None:
         """The case that a slot follows."""
         self._write_links()
@@ -218,7 +244,10 @@ class Cases:
 
     def mirrored(self, source: Case, step_name: str, key: str) -> Head | None:
         """What a slot that follows this one shows: the head, and whether it is sound here."""
-        state = source.steps[source.procedure.by_name[step_name].index]
+        step = source.procedure.by_name.get(step_name)
+        if step is None:
+            return None
+        state = source.steps[step.index]
         slot = state.slots.get(key)
         if (
             source.withdrawn

@@ -66,6 +66,7 @@ cases = Table(
     Column("wakes_at", Big),
     Index("cases_of_opener", "opener", "opened_at"),
     Index("cases_waking", "wakes_at", "id"),
+    Index("cases_of_pack", "pack", "closed_at"),
 )
 slots = Table(
     "slots",
@@ -131,6 +132,15 @@ mirrors = Table(
     Column("head", LargeBinary),
     Index("mirrors_of_case", "target_case", "id"),
 )
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("label", Text, nullable=False),
+)
 subjects = Table(
     "subjects",
     metadata,
@@ -166,5 +176,5 @@ settings = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-VIEWS = (tiles, cases, slots, waits, entries, links, mirrors, subjects, identifiers)
+VIEWS = (tiles, cases, slots, waits, entries, links, mirrors, migrations, subjects, identifiers)
 """Derived tables: emptied and filled again by `rebuild`, byte for byte."""

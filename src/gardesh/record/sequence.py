@@ -9,48 +9,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gardesh.model import deadline, demand, fold
+from gardesh.model import deadline, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.fold import Change
 from gardesh.model.judgement import NOT_ALLOWED
-from gardesh.model.library import NO_SUCH_PACK, Library
-from gardesh.model.problem import Problem, define
-from gardesh.model.procedure import ACTS, Procedure, Step
+from gardesh.model.library import Library
+from gardesh.model.problem import Problem
+from gardesh.model.procedure import ACTS, Step
 from gardesh.model.receipt import Receipt
-from gardesh.model.slot import DUE, ISSUED, Head
+from gardesh.model.slot import Head
 from gardesh.record import schema
 from gardesh.record.cases import Cases, Target
 from gardesh.record.clock import Clock
+from gardesh.record.consequence import Consequences
+from gardesh.record.gate import Gate
 from gardesh.record.log import Log
-from gardesh.record.registers import NOWHERE, Registers
+from gardesh.record.moves import Moves
+from gardesh.record.registers import Registers
 from gardesh.record.store import Store
 from gardesh.record.types import Types
-
-NOT_ACCREDITED = define(
-    "not-accredited",
-    403,
-    en="{issuer} is not accredited as {role}.",
-    fa="{issuer} برای نقش {role} اعتبار ندارد.",
-)
-WRONG_PROCEDURE = define(
-    "wrong-procedure",
-    422,
-    en="The case follows {expected}, not {given}.",
-    fa="این پرونده از {expected} پیروی می‌کند، نه {given}.",
-)
-NOT_ASKED = define(
-    "not-asked",
-    409,
-    en="No slot {slot} of the case {case} waits for a case of {procedure} opened by {issuer}.",
-    fa="هیچ جایگاهی به نام {slot} در پرونده‌ی {case} در انتظار پرونده‌ای از {procedure} از سوی {issuer} نیست.",
-)
-MADE_ELSEWHERE = define(
-    "made-elsewhere",
-    409,
-    en="{step} has no document of its own: a case of {procedure} fills it.",
-    fa="گام {step} سند جداگانه‌ای ندارد و با پرونده‌ای از {procedure} پر می‌شود.",
-)
 
 
 class Place(NamedTuple):
@@ -84,9 +62,8 @@ class Sequencer:
     def __init__(self, store: Store, library: Library, log: Log, clock: Clock) -> None:
         self.store, self.library, self.log, self.clock = store, library, log, clock
         self.registers = Registers(store)
-        self.cases = Cases(store, library, self.registers)
-        self.cases.before_load = self._flush
         self.types = Types(library)
+        self._remember()
         self.wakes: list[tuple[int, str]] = []
         self._resume()
 
@@ -172,9 +149,15 @@ class Sequencer:
     def _forget(self) -> None:
         """The transaction was rolled back: memory must not know more than the store."""
         self.registers.forget()
+        self._remember()
+        self._resume()
+
+    def _remember(self) -> None:
         self.cases = Cases(self.store, self.library, self.registers)
         self.cases.before_load = self._flush
-        self._resume()
+        self.gate = Gate(self.library, self.registers, self.cases, self.types)
+        self.consequences = Consequences(self)
+        self.moves = Moves(self)
 
     def receipts(self, found: Several[tuple[int, int]]) -> list[Receipt]:
         return self.log.receipts(found, self.log.checkpoint(self.last_at)) if found else []
@@ -204,12 +187,12 @@ class Sequencer:
             raise Problem(NOT_ALLOWED, "/circulation/act", issuer=paper.issuer, act=paper.act, slot=slot)
         parent: Target | None = None
         if paper.case is None:
-            case = self._opened(paper, now)
+            case = self.gate.opened(paper, self.position, now)
             if paper.for_slot is not None:
-                parent = self._asked(paper, case)
+                parent = self.gate.asked(paper, case)
         else:
             case = self.cases.get(paper.case)
-        self._check(case, paper, now)
+        self.gate.check(case, paper, self.position, now)
         position = self.position
         opened: Case | None = None
         index: list[tuple[str, str, int]] = []
@@ -221,6 +204,7 @@ class Sequencer:
                 opened, more = self.cases.opening(case, verdict, position, now)
                 changes = changes + more
             self.registers.check(changes)
+            moves = self.moves.asked(changes, now)
             if paper.act in ("issue", "correct"):
                 head.about = self.cases.about(case, verdict.step, head, position, now)
                 index = self._identified(case, verdict.step, head, now)
@@ -241,103 +225,15 @@ class Sequencer:
             if verdict.step.reuse_about is not None and paper.act == "issue":
                 self.cases.unlink((case.id, verdict.step.name, verdict.key))
             if parent is not None:
-                self._follow((case.id, case.procedure.goal[0].name, ""), parent)
+                self.consequences.follow((case.id, case.procedure.goal[0].name, ""), parent)
             if opened is not None and paper.act == "issue":
-                self._open_linked(case, verdict.step, verdict.key, opened)
-            self.after(case, now)
+                self.consequences.open_linked(case, verdict.step, verdict.key, opened)
+            for moved in self.moves.carry_out(moves, now):
+                self.consequences.after(moved, now)
+            self.consequences.after(case, now)
         except Problem as problem:
             raise Spoiled(problem) from problem
         return Place(position, now, case.id, paper.digest)
-
-    def _opened(self, paper: Envelope, now: int) -> Case:
-        """A new case, named by the digest of the document that opens it."""
-        label = paper.pack
-        if self.position > 0:
-            value = self.registers.value("core/packs", label, NOWHERE, now)
-            if value is None or label not in self.library.packs:
-                raise Problem(NO_SUCH_PACK, "/circulation/pack", pack=label)
-            if value.get("digest") != self.library.get(label).digest.hex():
-                raise Problem(NO_SUCH_PACK, "/circulation/pack", pack=label)
-        procedure = self._procedure(label, paper)
-        if procedure.opening.name != paper.step:
-            raise Problem("no-such-case", "/circulation/case", case="—")
-        case = Case(paper.digest.hex(), procedure, self.registers, paper.issuer, now)
-        fold.finish(case, now)
-        return case
-
-    def _procedure(self, label: str, paper: Envelope) -> Procedure:
-        name = paper.procedure.rpartition("/")[2]
-        if name not in self.library.get(label).procedures:
-            raise Problem(WRONG_PROCEDURE, "/circulation/procedure", expected="—", given=paper.procedure)
-        return self.library.procedure(label, name)
-
-    def _asked(self, paper: Envelope, case: Case) -> Target:
-        """The slot of another case that this case is opened for (rule 16)."""
-        assert paper.for_slot is not None
-        target_case, step_name, key = paper.for_slot
-        try:
-            parent = self.cases.get(target_case)
-        except Problem as problem:
-            raise Problem(problem.code, "/circulation/for/case", **problem.params) from None
-        step = parent.procedure.by_name.get(step_name)
-        not_asked = Problem(
-            NOT_ASKED,
-            "/circulation/for",
-            slot=step_name if not key else f"{step_name}:{key}",
-            case=target_case,
-            procedure=case.procedure.label,
-            issuer=paper.issuer,
-        )
-        if step is None or step.spec.from_ is None:
-            raise not_asked
-        wanted = parent.procedure.library.qualify(parent.procedure.pack, step.spec.from_)
-        slot = parent.steps[step.index].slots.get(key)
-        may = paper.issuer == parent.opener or demand.holder_of(parent, step.role) == paper.issuer
-        if (
-            wanted != case.procedure.label
-            or slot is None
-            or slot.state != DUE
-            or not slot.demanded
-            or not may
-        ):
-            raise not_asked
-        return (target_case, step_name, key)
-
-    def _check(self, case: Case, paper: Envelope, now: int) -> None:
-        """Pack, type, schema, accreditation: the order of design §5 before case and rules."""
-        procedure = case.procedure
-        if paper.pack != procedure.pack.label or paper.procedure.rpartition("/")[2] != procedure.name:
-            given = f"{paper.pack} {paper.procedure}"
-            expected = f"{procedure.pack.label} {procedure.name}"
-            raise Problem(WRONG_PROCEDURE, "/circulation/procedure", expected=expected, given=given)
-        step = procedure.by_name.get(paper.step)
-        if step is None or paper.type != step.type:
-            return
-        if step.spec.from_ is not None:
-            raise Problem(MADE_ELSEWHERE, "/circulation/step", step=step.name, procedure=step.spec.from_)
-        if step is procedure.opening and paper.case is not None and paper.act == "issue":
-            source = self.cases.source_of((case.id, step.name, ""))
-            if source is not None:
-                label = self.cases.get(source).procedure.label
-                raise Problem(MADE_ELSEWHERE, "/circulation/step", step=step.name, procedure=label)
-        if paper.act in ("issue", "correct"):
-            checked = self.types.get(procedure.pack, step.type)
-            if checked is not None:
-                checked.check_schema(paper.subject)
-                if checked.rules:
-                    this = {**paper.subject, "outcome": paper.outcome}
-                    checked.check_rules(this, case.moment(self.position, now))
-        if paper.act in ("issue", "correct", "confirm") and self.position > 0:
-            role = demand.role_of(case, step, paper.key or "")
-            if role is not None and not self.registers.holds(paper.issuer, role, now):
-                raise Problem(NOT_ACCREDITED, "/issuer", issuer=paper.issuer, role=role)
-
-    def genesis_key(self, paper: Envelope) -> dict[str, Any]:
-        """The first document names its own signer's key."""
-        steward = paper.subject.get("steward")
-        if not isinstance(steward, dict) or not isinstance(steward.get("key"), dict):
-            raise Problem("key-unknown", "/credentialSubject/steward", kid=paper.kid)
-        return {"org": steward.get("org"), "jwk": steward["key"], "state": "in-force"}
 
     def _record(self, paper: Envelope, case: Case, at: int) -> None:
         self.documents.append(
@@ -374,114 +270,9 @@ class Sequencer:
                 found += [(kind, str(each), self.position) for each in values if each is not None]
         return found
 
-    # -- what follows -------------------------------------------------------------------------------------
-
-    def after(self, case: Case, at: int) -> None:
-        """Carry a change on: to cases that follow slots of this one, to reuse, to the clock."""
-        queue = [case]
-        while queue:
-            current = queue.pop(0)
-            wakes = self.cases.changed(current)
-            if wakes is not None:
-                heapq.heappush(self.wakes, (wakes, current.id))
-            for step_name, key, target in list(self.cases.links_of(current.id)):
-                moved = self._carry(current, step_name, key, target, at)
-                if moved is not None:
-                    queue.append(moved)
-            if self._reuse(current, at):
-                queue.append(current)
-
-    def _carry(self, source: Case, step_name: str, key: str, target: Target, at: int) -> Case | None:
-        case = self.cases.get(target[0])
-        step = case.procedure.by_name[target[1]]
-        slot = case.steps[step.index].slots.get(target[2])
-        head = self.cases.mirrored(source, step_name, key)
-        old = slot.head if slot is not None else None
-        if same(old, head):
-            return None
-        changes = fold.mirror(case, step, target[2], head, at)
-        self.cases.note_mirror(target, head, self.position - 1, at)
-        self.enter(changes)
-        return case
-
     def enter(self, changes: list[Change]) -> None:
         """Register changes that follow from what was accepted already: they cannot be refused any more."""
         self.registers.enter(changes, self.position - 1, self.newest)
-
-    def _follow(self, source: tuple[str, str, str], target: Target) -> None:
-        self.cases.unlink(target)
-        self.cases.link(source, target)
-
-    def _open_linked(self, case: Case, step: Step, key: str, opened: Case) -> None:
-        """The opened case's opening slot follows this slot; a step `from` that procedure follows its end."""
-        self.cases.keep(opened)
-        procedure = opened.procedure
-        self.cases.link((case.id, step.name, key), (opened.id, procedure.opening.name, ""))
-        for other in case.procedure.steps:
-            if other.spec.from_ is None:
-                continue
-            wanted = self.library.qualify(case.procedure.pack, other.spec.from_)
-            own = key if other.multiple else ""
-            if wanted == procedure.label and (not other.multiple or own):
-                self._follow((opened.id, procedure.goal[0].name, ""), (case.id, other.name, own))
-
-    def _reuse(self, case: Case, at: int) -> bool:
-        """Once-only: when a slot becomes demanded and another case holds a document that serves, it is used."""
-        used = False
-        places = [(s, k) for s in case.procedure.reusing for k in sorted(case.steps[s.index].open_keys)]
-        for step, key in places:
-            slot = case.steps[step.index].slots[key]
-            if not slot.demanded:
-                continue
-            if slot.state != DUE or slot.term_start != at or slot.head is not None:
-                continue
-            found = self._reusable(case, step, at)
-            if found is not None:
-                paper = self.clock.reuse(case, step, key, found[3], at)
-                fold.accept(case, paper, at, self.position)
-                self._record(paper, case, at)
-                self._follow(found[:3], (case.id, step.name, key))
-                source = self.cases.get(found[0])
-                self._carry(source, found[1], found[2], (case.id, step.name, key), at)
-                used = True
-        return used
-
-    def _reusable(self, case: Case, step: Step, at: int) -> tuple[str, str, str, bytes] | None:
-        assert step.reuse_about is not None
-        assert step.spec.reuse is not None
-        reads = [s.index for s in case.procedure.steps if s.var in step.reuse_about.variables]
-        try:
-            about = step.reuse_about.evaluate(case.environment(reads), case.moment(self.position, at))
-        except Problem:
-            return None
-        if not isinstance(about, str):
-            return None
-        for _, case_id, name, key in self._about(step.type, about):
-            if case_id == case.id:
-                continue
-            source = self.cases.get(case_id)
-            slot = source.steps[source.procedure.by_name[name].index].slots.get(key)
-            if slot is None or slot.head is None or slot.state != ISSUED or slot.head.link is not None:
-                continue
-            head = slot.head
-            if source.withdrawn or (head.expires is not None and head.expires <= at):
-                continue
-            if step.spec.reuse.at_most is not None:
-                term = case.procedure.term(step.spec.reuse.at_most, at)
-                if case.procedure.calendar_of(step).deadline(head.at, term) <= at:
-                    continue
-            return (case_id, name, key, head.digest)
-        return None
-
-    def _about(self, type_name: str, about: str) -> list[tuple[int, str, str, str]]:
-        """The newest slots that hold a document of a type about a subject: (position, case, step, key)."""
-        rows = self.store.rows(
-            "SELECT position, case_id, step, key FROM subjects WHERE type = ? AND about = ? ORDER BY position DESC LIMIT 20",
-            type_name,
-            about,
-        )
-        fresh = [(s[2], s[3], s[4], s[5]) for s in self.subjects if s[0] == type_name and s[1] == about]
-        return [*reversed(fresh), *rows][:20]
 
     # -- time ---------------------------------------------------------------------------------------------
 
@@ -512,16 +303,4 @@ class Sequencer:
             _, changes = fold.accept(case, paper, at, self.position)
             self._record(paper, case, at)
             self.enter(changes)
-        self.after(case, at)
-
-
-def same(old: Head | None, new: Head | None) -> bool:
-    if old is None or new is None:
-        return old is new
-    return (
-        old.stands_by == new.stands_by
-        and old.whole == new.whole
-        and old.outcome == new.outcome
-        and old.expires == new.expires
-        and old.digest == new.digest
-    )
+        self.consequences.after(case, at)

@@ -213,7 +213,7 @@ class Auditor:
     def _signed(self, paper: Envelope, at: int) -> None:
         key = self._keys.get(paper.kid)
         if self.replay.size == 0:
-            value = self.replay.genesis_key(paper)
+            value = self.replay.gate.genesis_key(paper)
             log = paper.subject.get("log")
             self._log_keys = log.get("keys", []) if isinstance(log, dict) else []
         else:
