@@ -12,9 +12,9 @@ import pytest
 from gardesh.intake import Accepted
 from gardesh.model.problem import Problem
 from gardesh.record.cases import Cases
+from gardesh.record.consequence import Consequences
 from gardesh.record.log import Log
 from gardesh.record.registers import Registers
-from gardesh.record.consequence import Consequences
 from gardesh.record.sequence import Sequencer
 from gardesh.record.store import Store
 from market import DAY, HOUR, Market, application, contents, explains_itself, licence

@@ -9,10 +9,10 @@ import typer
 
 from gardesh import draft as drafting
 from gardesh.cli import output
+from gardesh.cli.case_commands import state
 from gardesh.cli.home import keys, open_node
 from gardesh.cli.home import now as clock
 from gardesh.cli.node_commands import At, tell_accepted
-from gardesh.cli.case_commands import state
 from gardesh.model.migration import Moved, differences
 from gardesh.node import Node
 from gardesh.record.views import Views
