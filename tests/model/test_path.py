@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from histories import Play, compiled
@@ -21,7 +22,7 @@ def pieces(play: Play) -> list[tuple[str, str, float]]:
     """(whose time, in which slot, hours), and the pieces tile the case."""
     found = critical_path(play.case)
     assert found[0].since == play.case.opened_at
-    assert all(a.until == b.since for a, b in zip(found, found[1:], strict=False))
+    assert all(a.until == b.since for a, b in itertools.pairwise(found))
     assert found[-1].until == play.case.closed_at
     return [(p.kind, p.slot, (p.until - p.since) / HOUR) for p in found]
 
