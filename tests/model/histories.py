@@ -49,12 +49,17 @@ class Registers:
     """A world in memory. An organisation is called by its role and a number, and holds that role."""
 
     def __init__(self) -> None:
-        self.values: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self.values_: dict[tuple[str, str], list[tuple[int, Any]]] = {}
         self.balances: dict[tuple[str, str], Decimal] = {}
 
     def value(self, register: str, key: str, position: int, at: int) -> Any:
-        known = [v for p, v in self.values.get((register, key), []) if p < position]
+        known = [v for p, v in self.values_.get((register, key), []) if p < position]
         return known[-1] if known else None
+
+    def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
+        keys = sorted(k for r, k in self.values_ if r == register and k.startswith(prefix))
+        found = [self.value(register, k, position, at) for k in keys]
+        return [v for v in found if v is not None]
 
     def balance(self, register: str, key: str, position: int) -> Decimal:
         return self.balances.get((register, key), Decimal(0))
@@ -69,7 +74,7 @@ class Registers:
                 self.balances[place] = self.balance(*place, 0) + sign * effect.amount
             else:
                 value = effect.value if sign > 0 else None
-                self.values.setdefault(place, []).append((position, value))
+                self.values_.setdefault(place, []).append((position, value))
 
 
 # -- procedures -------------------------------------------------------------------------------------------

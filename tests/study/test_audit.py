@@ -75,6 +75,10 @@ def test_an_empty_record_is_whole() -> None:
     assert (found.whole, found.documents) == (True, 0)
 
 
+def changed(value: bytes) -> bytes:
+    return value[:-1] + bytes([value[-1] ^ 1])
+
+
 COLUMNS = [c.name for c in schema.documents.columns if c.name != "position"]
 
 
@@ -85,7 +89,7 @@ def test_a_changed_column_is_found_at_its_document(column: str, position: int | 
     size = market.node.sequencer.size
     place = first_of_the_clock(market) if position == "clock" else int(position) % size
     (value,) = market.store.one(f"SELECT {column} FROM documents WHERE position = ?", place)
-    other = value + 1 if isinstance(value, int) else value[:-1] + (b"!" if isinstance(value, bytes) else "!")
+    other = value + 1 if isinstance(value, int) else value + "!" if isinstance(value, str) else changed(value)
     change(market, f"UPDATE documents SET {column} = ? WHERE position = ?", other, place)
     found = told(market)
     assert [p.code for p in found.problems] == ["audit-differs"]

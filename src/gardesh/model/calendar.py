@@ -61,6 +61,12 @@ _LAST_YEAR: Final = 9_000
 _MEAN_YEAR: Final = 31_556_952_000
 
 
+def _in_range(at: int) -> int:
+    if not _FIRST <= at <= _LAST:
+        raise Problem(OUT_OF_RANGE, value=at)
+    return at
+
+
 class _Year:
     """The working days of one year, in order; `before[i]` is the working time of the year before day i."""
 
@@ -116,6 +122,17 @@ class Calendar:
 
     def is_working_day(self, day: date) -> bool:
         return day not in self.holidays and day.isoweekday() in self._week(day).hours
+
+    def end_of(self, text: str) -> int:
+        """The instant that RFC 3339 text names; of a day alone, its end on this calendar's clock.
+
+        Raises `instant-malformed` and `instant-out-of-range`.
+        """
+        at = parse_instant(text)
+        if len(text) > 10:
+            return _in_range(at)
+        day = date.fromisoformat(text).toordinal() + 1
+        return _in_range(wall.instant(day, 0, self.timezone))
 
     def deadline(self, start_ms: int, term: Term) -> int:
         """The instant at which `term`, started at `start_ms`, has passed. Raises `instant-out-of-range`."""

@@ -421,9 +421,7 @@ class Case:
             if state.window_closed is None and all(self.met(n, "") for n in step.needs):
                 if rest is None:
                     rest = state.window_rest = self.rest_now(step, "")
-                    if step.within is not None:
-                        term = self.procedure.term(step.within, t)
-                        window.deadline = self.procedure.calendar_of(step).deadline(t, term)
+                    window.deadline = self.term_end(step, "", None, t)
                 if window.deadline is not None and window.deadline <= t and self.answered(step, t):
                     state.window_closed = t
                     basis = SAME
@@ -443,6 +441,40 @@ class Case:
             window.since = t
             self.unsaved.add((step.index, WINDOW))
         return old[:3] != (window.state, window.sound, state.window_closed)
+
+    def term_end(self, step: Step, key: str, element: Any, t: int, used: int = 0) -> int | None:
+        """When the term of a slot that begins at `t` passes, of which `used` ms have passed already; None without one.
+
+        An end that the documents name may lie before `t`: then it is `t`. A day alone ends with it, on the calendar's
+        clock.
+        """
+        calendar = self.procedure.calendar_of(step)
+        if step.within is not None:
+            term = self.procedure.term(step.within, t)
+            return calendar.deadline(t, calendar.remaining(term, used) if used else term)
+        if step.until is None:
+            return None
+        env = {**self.needed(step, key), "each": element}
+        try:
+            named = step.until.evaluate(env, self.moment(self.position, t))
+            return None if not isinstance(named, str) else max(t, calendar.end_of(named))
+        except Problem:
+            if not self.forced:
+                raise
+            return None
+
+    def needed(self, step: Step, key: str) -> dict[str, Any]:
+        """What a step needs as expressions see it: of one's own key where the need says so, null for what is not used."""
+        env = self.environment({r.step for n in step.needs for r in n.refs})
+        for need in step.needs:
+            for ref in need.refs:
+                below = self.procedure.steps[ref.step]
+                if need.any and type(env[below.var]) is Unknown:
+                    env[below.var] = None
+                if ref.same_key and below.multiple:
+                    own = self.steps[ref.step].slots.get(key)
+                    env[below.var] = own.head.value if own is not None and own.head is not None else None
+        return env
 
     def answered(self, step: Step, at: int) -> bool:
         """Whether as many answers stand as the window asks for, those counted that were valid at its closing."""
@@ -474,7 +506,10 @@ def answers(slot: Slot, closed: int | None) -> bool:
 def element_key(step: Step, item: Any) -> str:
     """The name of an element's slot: the element itself, or its field `key` (or the one the step names)."""
     if isinstance(item, dict):
-        return str(item.get(step.spec.key or "key"))
+        found = item.get(step.spec.key or "key")
+        if found is None and step.spec.key is None and "meta" in item:
+            found = item["meta"]["key"]
+        return str(found)
     return str(item)
 
 

@@ -32,12 +32,9 @@ def start(case: Case, place: Place, slot: Slot, t: int) -> None:
     if slot.state == DUE:
         if slot.term_start is None:
             slot.term_start, slot.deadline, slot.escalated = t, None, False
-            if step.within is not None:
-                calendar, term = case.procedure.calendar_of(step), case.procedure.term(step.within, t)
-                used = slot.used_ms
-                slot.deadline = calendar.deadline(t, calendar.remaining(term, used) if used else term)
-                if step.spec.on_silence is not None:
-                    expect(case, place, slot.deadline)
+            slot.deadline = case.term_end(step, place[1], slot.element, t, slot.used_ms)
+            if slot.deadline is not None and step.spec.on_silence is not None:
+                expect(case, place, slot.deadline)
     elif slot.state == RETURNED and step.spec.answer_within is not None:
         if slot.deadline is None or slot.term_start is not None:
             hold(case, step, slot, t)

@@ -226,7 +226,8 @@ def holder_of(case: Case, role: str | None) -> str | None:
     if bind.kind == "opener":
         return case.opener
     assert bind.org is not None
-    named = bind.org.evaluate(case.environment(bind.reads), case.moment(0, case.opened_at))
+    moment = case.moment_of(bind.reads) if bind.timely else case.moment(0, case.opened_at)
+    named = bind.org.evaluate(case.environment(bind.reads), moment)
     return None if named is None or type(named) is Unknown else str(named)
 
 

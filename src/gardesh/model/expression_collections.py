@@ -11,10 +11,10 @@ import datetime
 import operator
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
-from gardesh.model.expression_arithmetic import reckoned
+from gardesh.model.expression_arithmetic import reckoned, too_large
 from gardesh.model.expression_functions import BUILT_IN as BUILT_IN  # all of them, once this is imported
 from gardesh.model.expression_functions import built_in, decimal_of, text, whole, written
 from gardesh.model.expression_values import (
@@ -68,6 +68,13 @@ def _flatten(frame: Frame, value: Any) -> list[Any]:
         elif item is not None:
             found.append(item)
     return found
+
+
+@built_in("minus", 2, 2, skips_null=False)
+def _minus(frame: Frame, value: Any, others: Any) -> list[Any]:
+    """The elements of the first list that are not in the second."""
+    gone = {canonical(item, frame) for item in listed("minus", others)}
+    return [item for item in listed("minus", value) if canonical(item, frame) not in gone]
 
 
 @built_in("sum", 1, 1, skips_null=False)
@@ -147,6 +154,29 @@ def _group(_: Frame, value: Any, field: Any) -> dict[Any, list[Any]]:
         groups.setdefault(key, []).append(item)
     return groups
 
+
+@built_in("npv", 2, 2)
+def _npv(frame: Frame, rate: Any, flows: Any) -> Decimal | None:
+    """The present value of a cash flow: its first element now, each next one a period later, at a rate per period.
+
+    To 12 decimal places; null over an absent element.
+    """
+    factor = 1 + decimal_of("npv", rate)
+    if factor <= 0:
+        raise Failure("npv(): the rate is over -1", "«npv»: نرخ باید از ۱- بیشتر باشد")
+    total = Decimal(0)
+    charge(frame, len(listed("npv", flows)))
+    for item in reversed(flows):
+        if item is None:
+            return None
+        total = _PRESENT.add(decimal_of("npv", item), _PRESENT.divide(total, factor))
+    try:
+        return total.quantize(Decimal("1e-12"), context=_PRESENT)
+    except InvalidOperation:
+        raise too_large() from None
+
+
+_PRESENT = Context(prec=76, Emin=-999, Emax=999, traps=[InvalidOperation])
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.,+\-Z]*)?")
 

@@ -411,18 +411,7 @@ def expiry(case: Case, step: Step, paper: Paper, t: int) -> int | None:
 def rule_environment(
     case: Case, step: Step, slot: Slot, head: Head, previous: Head | None
 ) -> Mapping[str, Any]:
-    env = case.environment({r.step for n in step.needs for r in n.refs})
-    for need in step.needs:
-        if need.any:
-            for ref in need.refs:
-                var = case.procedure.steps[ref.step].var
-                if type(env[var]) is Unknown:
-                    env[var] = None
-        for ref in need.refs:
-            below = case.procedure.steps[ref.step]
-            if ref.same_key and below.multiple:
-                own = case.steps[ref.step].slots.get(head.key)
-                env[below.var] = own.head.value if own is not None and own.head is not None else None
+    env = case.needed(step, head.key)
     env["this"] = head.value
     env["each"] = slot.element
     env["previous"] = previous.value if previous is not None else None

@@ -31,6 +31,10 @@ NO_SUCH_PACK = define(
 )
 
 
+MOST_VALUES = 1_000
+"""How many values one look into a register gives."""
+
+
 class World(Protocol):
     """What expressions may look up outside the case: registers, as of a position in the log.
 
@@ -38,6 +42,10 @@ class World(Protocol):
     """
 
     def value(self, register: str, key: str, position: int, at: int) -> Any: ...
+
+    def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
+        """The values in force of the keys that begin with `prefix`, in key order; some more than MOST_VALUES at most."""
+        ...
 
     def balance(self, register: str, key: str, position: int) -> Decimal: ...
 
@@ -71,8 +79,8 @@ class Moment:
     def setting(self, name: str) -> Any:
         return self.library.setting(self.pack, name, self.at)
 
-    def tariff(self, item: str) -> Any:
-        return self.world.value("core/tariffs", item, self.position, self.at)
+    def values(self, name: str, prefix: str) -> list[Any]:
+        return self.world.values(self.library.qualify(self.pack, name), prefix, self.position, self.at)
 
 
 def _asked(name: str, *parts: Any) -> None:
@@ -105,9 +113,12 @@ def _setting(moment: Moment, name: Any) -> Any:
     return moment.setting(name)
 
 
-def _tariff(moment: Moment, item: Any) -> Any:
-    _asked("tariff", item)
-    return moment.tariff(item)
+def _values(moment: Moment, name: Any, prefix: Any) -> list[Any]:
+    _asked("values", name, prefix)
+    found = moment.values(name, prefix)
+    if len(found) > MOST_VALUES:
+        raise Failure(f"values() gives {MOST_VALUES} at most", f"«values» حداکثر {MOST_VALUES} مقدار می‌دهد")
+    return found
 
 
 ENGINE_FUNCTIONS: dict[str, Function] = {
@@ -118,7 +129,7 @@ ENGINE_FUNCTIONS: dict[str, Function] = {
         Function("register", (2, 2), _register, skips_null=True),
         Function("balance", (2, 2), _balance, skips_null=True),
         Function("setting", (1, 1), _setting),
-        Function("tariff", (1, 1), _tariff, skips_null=True),
+        Function("values", (2, 2), _values, skips_null=True),
     )
 }
 """What every expression can call beside the language's own: the context is a :class:`Moment`."""

@@ -224,10 +224,12 @@ class Step(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={
     when: Expression | None = None
     each: Expression | None = None
     key: str | None = None
-    """With `each` over maps: the field that names the slot (default `key`)."""
+    """With `each` over maps: the field that names the slot (default `key`; of documents, their own slot's key)."""
     many: bool = False
     at_least: Annotated[int, Meta(ge=0)] = 0
     within: TermText | None = None
+    until: Expression | None = None
+    """In the place of `within`: the instant or the last day that the documents name, which the step needs."""
     on_silence: Silence | None = None
     answer_within: AnswerTerm | None = None
     clock: Literal["restart", "resume"] = "restart"

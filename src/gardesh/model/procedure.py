@@ -18,6 +18,8 @@ from gardesh.model.library import Library, compile_expression
 from gardesh.model.pack import MALFORMED, Pack
 from gardesh.model.problem import Problem
 
+TIMELY = frozenset(("register", "values", "balance", "setting"))
+"""Functions whose result depends on the point of the log."""
 ACTS = ("issue", "correct", "confirm", "withdraw", "revoke")
 
 
@@ -67,6 +69,7 @@ class Bind:
     org: Expression | None = None
     reads: tuple[int, ...] = ()
     """The steps that the expression reads."""
+    timely: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +87,7 @@ class Step:
     needs: tuple[Need, ...]
     when: Expression | None
     each: Expression | None
+    until: Expression | None
     reads: tuple[int, ...]
     rules: tuple[CompiledRule, ...]
     enters: tuple[CompiledEntry, ...]
@@ -222,7 +226,7 @@ class _Compiler:
             return Bind(bound)
         made = self.must(bound.org, f"binds/{role}")
         reads = self.read_steps(made, f"binds/{role}")
-        return Bind("org", made, tuple(sorted(index[s] for s in reads)))
+        return Bind("org", made, tuple(sorted(index[s] for s in reads)), bool(made.calls & TIMELY))
 
     def bounds(self, named: Mapping[str, Bind], order: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """Of each step: the steps whose role is played by an organisation that its document names."""
@@ -343,7 +347,6 @@ class _Compiler:
             raise self.fail(f"steps/{s}/by", "`each.…` needs `each`")
         if spec.many and spec.each is not None:
             raise self.fail(f"steps/{s}/many", "a step is `each` or `many`, not both")
-        timely = {"register", "balance", "setting", "tariff"}
         outcomes = ("approved", "deficient", "rejected") if spec.decides is True else spec.decides or ()
         seen = {n for refs, _ in needs for n, _, _ in refs}
         allowed = {variable(n) for n in seen} | {"this", "each", "previous"}
@@ -360,6 +363,7 @@ class _Compiler:
             needs=tuple(Need(tuple(Ref(index[n], p, k) for n, p, k in refs), any_) for refs, any_ in needs),
             when=compiled[0],
             each=compiled[1],
+            until=self.until(s, spec, allowed),
             reads=tuple(sorted(index[d] for d in decide)),
             rules=tuple(self.rule(s, i, r, allowed) for i, r in enumerate(spec.rules)),
             enters=tuple(self.entry(s, i, e, allowed) for i, e in enumerate(spec.enters)),
@@ -371,9 +375,19 @@ class _Compiler:
             multiple=spec.many or spec.each is not None,
             dependents=tuple(sorted(dependents)),
             bounds=bounds,
-            optional=spec.optional or (spec.many and spec.within is None),
-            timely=any(e is not None and (e.calls & timely) for e in compiled),
+            optional=spec.optional or (spec.many and spec.within is None and spec.until is None),
+            timely=any(e is not None and (e.calls & TIMELY) for e in compiled),
         )
+
+    def until(self, s: str, spec: language.Step, allowed: set[str]) -> Expression | None:
+        made = self.expression(spec.until, f"steps/{s}/until")
+        if made is not None:
+            if spec.within is not None:
+                raise self.fail(
+                    f"steps/{s}/until", "a step has a term (`within`) or an end (`until`), not both"
+                )
+            self.only(made, allowed - {"this", "previous"}, f"steps/{s}/until")
+        return made
 
     def rule(self, s: str, i: int, rule: language.Rule, allowed: set[str]) -> CompiledRule:
         place = f"steps/{s}/rules/{i}"

@@ -28,7 +28,7 @@ def right(
     opener reads every decision of its case, and what closes it. `known_as` are other names of `org`, such as its
     legal id, under which a document may be about it.
     """
-    if org == head.issuer or (head.about is not None and (head.about == org or head.about in known_as)):
+    if org == head.issuer or any(who == org or who in known_as for who in head.about):
         return ALL
     fields: set[str] = set()
     if case.before is not None:

@@ -75,7 +75,7 @@ class Head:
     silent: bool = False
     link: Link | None = None
     whole: bool = True
-    about: str | None = None
+    about: tuple[str, ...] = ()
     effects: tuple[Any, ...] = ()
     counting: bool = False
     begun: int = 0

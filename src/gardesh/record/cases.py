@@ -45,6 +45,9 @@ class Then:
     def value(self, register: str, key: str, position: int, at: int) -> Any:
         return self.registers.value(register, key, position, at)
 
+    def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
+        return self.registers.values(register, prefix, position, at)
+
     def balance(self, register: str, key: str, position: int) -> Decimal:
         return self.registers.balance(register, key, position)
 
@@ -177,13 +180,14 @@ class Cases:
             head.counting = True
         return opened, [(e, 1) for e in entered]
 
-    def about(self, case: Case, step: Step, head: Head, position: int, at: int) -> str | None:
-        """Whom or what the document is about, as its type says."""
+    def about(self, case: Case, step: Step, head: Head, position: int, at: int) -> tuple[str, ...]:
+        """Whom or what the document is about, as its type says: one, several or none."""
         made = self.library.about(case.procedure.pack, step.type)
         if made is None:
-            return None
+            return ()
         value = made.evaluate({"this": head.value}, case.moment(position, at))
-        return None if value is None else str(value)
+        values = value if isinstance(value, list) else [value]
+        return tuple(dict.fromkeys(str(v) for v in values if v is not None))
 
     # -- links --------------------------------------------------------------------------------------------
 
@@ -368,6 +372,7 @@ def decode_head(raw: bytes) -> Head:
         digest=bytes.fromhex(found.pop("digest")),
         stands_by=bytes.fromhex(found.pop("stands_by")),
         deficiencies=tuple(found.pop("deficiencies")),
+        about=tuple(found.pop("about")),
         link=Link(*link) if link else None,
         **found,
     )

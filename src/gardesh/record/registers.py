@@ -12,6 +12,7 @@ import msgspec
 
 from gardesh.model import canonical
 from gardesh.model.fold import Change
+from gardesh.model.library import MOST_VALUES
 from gardesh.model.problem import Problem
 from gardesh.model.register import BALANCE_EXCEEDED, Effect
 from gardesh.record import schema
@@ -60,6 +61,19 @@ class Registers:
                 return row.value
         return None
 
+    def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
+        """The values in force of the keys that begin with `prefix`, in key order, of its first keys."""
+        self.flush()
+        rows = self.store.rows(
+            "SELECT DISTINCT key FROM entries WHERE register = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+            register,
+            prefix,
+            prefix + chr(0x10FFFF),
+            MOST_VALUES + 1,
+        )
+        found = (self.value(register, key, position, at) for (key,) in rows)
+        return [value for value in found if value is not None]
+
     def balance(self, register: str, key: str, position: int) -> Decimal:
         for row in reversed(self._rows(register, str(key))):
             if row.position < position and row.total is not None:
@@ -70,7 +84,15 @@ class Registers:
         return self.held(org, role, NOWHERE, at)
 
     def held(self, org: str, role: str, position: int, at: int) -> bool:
-        """Whether the organisation was accredited for the role when the log held `position` documents."""
+        """Whether the organisation was accredited when the log held `position` documents: for the role, or for another
+        one that was recognised for it."""
+        if self._accredited(org, role, position, at):
+            return True
+        known = self.value("core/recognitions", role, position, at)
+        others = known.get("accepts", []) if isinstance(known, dict) else []
+        return any(self._accredited(org, other, position, at) for other in others)
+
+    def _accredited(self, org: str, role: str, position: int, at: int) -> bool:
         value = self.value("core/accreditations", f"{org}/{role}", position, at)
         return isinstance(value, dict) and value.get("state") == "in-force"
 
@@ -81,8 +103,9 @@ class Registers:
             f"{org}/",
             f"{org}0",
         )
-        names = (str(row[0]).partition("/")[2] for row in rows)
-        return frozenset(name for name in names if self.holds(org, name, at))
+        own = {name for row in rows if self.holds(org, name := str(row[0]).partition("/")[2], at)}
+        known = self.values("core/recognitions", "", NOWHERE, at)
+        return frozenset(own | {v["role"] for v in known if own & set(v.get("accepts", ()))})
 
     def _rows(self, register: str, key: str) -> list[Row]:
         name = (register, key)

@@ -216,10 +216,9 @@ class Sequencer:
             self.cases.keep(case)
         self._record(paper, case, now)
         self.identifiers += index
-        if paper.act in ("issue", "correct") and head.about is not None and head.outcome == "approved":
-            self.subjects.append(
-                (verdict.step.type, head.about, position, case.id, verdict.step.name, head.key)
-            )
+        if paper.act in ("issue", "correct") and head.outcome == "approved":
+            place = (position, case.id, verdict.step.name, head.key)
+            self.subjects += [(verdict.step.type, who, *place) for who in head.about]
         self.registers.enter(changes, position, paper.digest)
         try:
             if verdict.step.reuse_about is not None and paper.act == "issue":

@@ -59,8 +59,8 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     ),
     "fee-unchecked": (
         "warning",
-        "No rule of {step} or {payment} reads `tariff('{item}')`: a receipt of any amount would do.",
-        "هیچ قاعده‌ای از {step} یا {payment} مقدار `tariff('{item}')` را نمی‌خواند؛ رسید هر مبلغی پذیرفته می‌شود.",
+        "No rule of {step} or {payment} reads `register('core/tariffs', '{item}')`: a receipt of any amount would do.",
+        "هیچ قاعده‌ای از {step} یا {payment} مقدار `register('core/tariffs', '{item}')` را نمی‌خواند؛ رسید هر مبلغی پذیرفته می‌شود.",
     ),
     "reads-a-list": (
         "error",

@@ -158,7 +158,11 @@ class _Lint:
         payment = procedure.by_name[fee.prepaid]
         if payment.type != "core/payment-receipt":
             yield self.say("not-a-receipt", f"{place}/fee", step=payment.name, type=payment.type)
-        elif not any("tariff" in rule.check.calls for made in (step, payment) for rule in made.rules):
+        elif not any(
+            ("register", "core/tariffs") in rule.check.names
+            for made in (step, payment)
+            for rule in made.rules
+        ):
             yield self.say(
                 "fee-unchecked", f"{place}/fee", step=step.name, payment=payment.name, item=fee.item
             )
@@ -168,7 +172,7 @@ class _Lint:
         said = [
             s for s in (spec.on_silence, spec.answer_within.on_silence if spec.answer_within else None) if s
         ]
-        if spec.on_silence is not None and spec.within is None:
+        if spec.on_silence is not None and spec.within is None and spec.until is None:
             yield self.say("silence-without-term", place, step=step.name)
         for silence in said:
             if sum((silence.escalate is not None, silence.deemed is not None, silence.lapse)) != 1:
