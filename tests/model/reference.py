@@ -154,7 +154,14 @@ class Picture:
         if step.each is None:
             return [""]
         items = step.each.items(self.environment(step), self.moment())
-        return sorted({str(i.get(step.spec.key or "key")) if isinstance(i, dict) else str(i) for i in items})
+        return sorted(self.name_of(step, item) for item in items)
+
+    def name_of(self, step: Step, item: Any) -> str:
+        """An element names its slot; a document that is one by its own slot's key."""
+        if not isinstance(item, dict):
+            return str(item)
+        own = item["meta"]["key"] if "meta" in item and step.spec.key is None else None
+        return str(item.get(step.spec.key or "key") or own)
 
     def head(self, step: Step, key: str) -> Standing | None:
         return self.heads.get((step.name, key))
@@ -171,8 +178,11 @@ class Picture:
         heads = [self.head(step, k) for k in (self.answers(step) if step.many else self.keys(step))]
         if None in heads:
             return UNKNOWN
-        values = [{**h.fact.subject, "outcome": h.fact.outcome} for h in heads if h is not None]
+        values = [self.seen(h.fact) for h in heads if h is not None]
         return values if step.multiple else values[0]
+
+    def seen(self, fact: Fact) -> dict[str, Any]:
+        return {**fact.subject, "outcome": fact.outcome, "meta": {"key": fact.key, "issuer": fact.issuer}}
 
     # -- windows (rule 15) --------------------------------------------------------------------------------
 
@@ -189,7 +199,7 @@ class Picture:
         if not all(self.met(n, "") for n in step.needs):
             return was
         if was.basis is None:
-            was = Window(self.basis_now(step, ""), self.deadline(step, step.within, self.t, 0))
+            was = Window(self.basis_now(step, ""), self.end(step, "", 0))
         if (
             was.deadline is not None
             and was.deadline <= self.t
@@ -444,6 +454,16 @@ class Picture:
         calendar, term = self.procedure.calendar_of(step), self.procedure.term(text, start)
         return calendar.deadline(start, calendar.remaining(term, used) if used else term)
 
+    def end(self, step: Step, key: str, used: int) -> int | None:
+        """When a term that begins now passes; or the end that the documents name, which is not before now."""
+        if step.until is None:
+            return self.deadline(step, step.within, self.t, used)
+        below = {self.step(r) for need in step.needs for r in need.refs}
+        named = step.until.evaluate({b.var: self.value(b) for b in below}, self.moment())
+        if not isinstance(named, str):
+            return None
+        return max(self.t, self.procedure.calendar_of(step).end_of(named))
+
     @once
     def since(self, step: Step, key: str) -> int:
         same = self.before is not None and self.before.state(step, key) == self.state(step, key)
@@ -461,7 +481,7 @@ class Picture:
         if state == "due":
             if old.kind == "office":
                 return replace(old, escalated=old.escalated or self.just_escalated(place))
-            return Term("office", self.t, self.deadline(step, step.within, self.t, old.used), old.used)
+            return Term("office", self.t, self.end(step, place[1], old.used), old.used)
         if state == "returned":
             used = old.used
             if old.kind == "office" and step.spec.clock == "resume":

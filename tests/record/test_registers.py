@@ -239,3 +239,33 @@ def test_an_organisation_holds_the_roles_in_force_and_no_others_of_a_similar_nam
     assert registers.roles("bank", 5) == frozenset()
     assert registers.roles("bank-2", 5) == {"carrier"}
     assert (registers.held("bank", "member", 2, 0), registers.held("bank", "member", 3, 0)) == (True, False)
+
+
+def test_who_is_accredited_for_a_role_that_is_recognised_for_another_holds_both() -> None:
+    registers = Registers(Store(":memory:", create=True))
+    grant = Effect("core/accreditations", "lab/health-laboratory", {"state": "in-force"}, until=9)
+    accepts = {"role": "laboratory", "accepts": ["health-laboratory", "port-laboratory"]}
+    with registers.store.writing():
+        registers.enter([(grant, 1)], 0, DIGEST)
+        registers.enter([(Effect("core/recognitions", "laboratory", accepts), 1)], 1, DIGEST)
+        registers.flush()
+    assert registers.roles("lab", 0) == {"laboratory", "health-laboratory"}
+    assert (registers.held("lab", "laboratory", 1, 0), registers.held("lab", "laboratory", 2, 0)) == (
+        False,
+        True,
+    )
+    assert not registers.holds("lab", "laboratory", 9)
+    assert not registers.holds("other", "laboratory", 0)
+
+
+def test_a_look_over_keys_gives_what_is_in_force_of_those_with_the_same_beginning() -> None:
+    registers = Registers(Store(":memory:", create=True))
+    with registers.store.writing():
+        for n, key in enumerate(["b/2", "a/1", "a/2", "a0", "a/3"]):
+            registers.enter(
+                [(Effect("t/latest", key, {"n": n}, until=5 if key == "a/3" else None), 1)], n, DIGEST
+            )
+        registers.enter([(Effect("t/latest", "a/1", {"n": 1}), -1)], 5, DIGEST)
+        assert registers.values("t/latest", "a/", 5, 0) == [{"n": 1}, {"n": 2}, {"n": 4}]
+        assert registers.values("t/latest", "a/", NOWHERE, 6) == [{"n": 2}]
+        assert registers.values("t/latest", "c", NOWHERE, 6) == []

@@ -125,7 +125,7 @@ class _Lint:
             by = wanted.get(step.index, [])
             if not by and step.index not in goal and not step.optional and step.spec.opens is None:
                 yield self.say("unneeded-step", place, step=step.name)
-            if step.many and step.within is None and by:
+            if step.many and step.within is None and step.until is None and by:
                 yield self.say("open-ended-many", place, step=step.name, by=", ".join(by))
             if step.spec.opens and step is procedure.opening:
                 yield self.say("opens-at-opening", place, step=step.name)
@@ -246,6 +246,8 @@ class _Lint:
         for i, entry in enumerate(step.enters):
             every = (entry.key, entry.amount, entry.value, entry.when, entry.each, entry.since, entry.until)
             own += [(e, f"enters/{i}") for e in every if e is not None]
+        if step.until is not None:
+            own.append((step.until, "until"))
         here = {var: name for var, name in several.items() if var not in own_key}
         for made, word in own:
             yield from self.lists(made, here, f"{place}/{word}")

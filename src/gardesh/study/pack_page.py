@@ -183,7 +183,7 @@ class _Page:
             by,
             self.w["comma"].join(self.need(procedure, n) for n in step.needs),
             " ".join(when).replace("|", "\\|"),
-            self.term(spec.within),
+            f"`{spec.until}`" if spec.until else self.term(spec.within),
             silence,
             self.source(spec),
         ]
