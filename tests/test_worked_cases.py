@@ -11,7 +11,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from effort import tries
-from gardesh import worked
+from gardesh import worked_file
 from gardesh.exchange import case_file, case_file_check
 from gardesh.node import Node
 from gardesh.play import Player
@@ -28,7 +28,7 @@ every_case = pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parents[1
 def play(path: Path, between: Callable[[Node], None] = lambda node: None) -> Player:
     """Play a worked case; `between` is called with the node before each act."""
     packs = folder.gather(path.parents[1])
-    player = Player(packs, worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes())))
+    player = Player(packs, worked_file.load(path))
     player.node.sequencer.clock = steady(player.node.sequencer.clock)
     between(player.node)
     for played in player.run():

@@ -11,7 +11,7 @@ from gardesh.intake import Intake
 from gardesh.model import reading
 from gardesh.model.document import Envelope, compose, parse, sign
 from gardesh.model.jose import SigningKey
-from gardesh.model.library import Library
+from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem, define, pointer
 from gardesh.model.signer import Signer
@@ -118,6 +118,18 @@ class Node:
         with self.store.writing():
             folder.keep(self.store, made)
             self.library.add(made)
+
+    def label_in_force(self, name: str, at: int) -> str:
+        """The newest version of a pack that was adopted. Raises `no-such-pack`."""
+        registers = self.sequencer.registers
+        labels = [
+            label
+            for label in self.library.packs
+            if label.partition("@")[0] == name and registers.value("core/packs", label, NOWHERE, at)
+        ]
+        if not labels:
+            raise Problem(NO_SUCH_PACK, pack=name)
+        return max(labels, key=lambda label: tuple(int(n) for n in label.partition("@")[2].split(".")))
 
     def read(self, org: str, name: str, purpose: str, now: int) -> tuple[Envelope, reading.Right]:
         """A document (by position or digest) as far as `org` may read it; the read itself is recorded.

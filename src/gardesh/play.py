@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,11 +20,12 @@ from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.model.procedure import Procedure
 from gardesh.node import Node
+from gardesh.record import folder
 from gardesh.record.clock import salt
 from gardesh.record.founding import new_clock_key, new_log_signers, new_org_key
 from gardesh.record.registers import NOWHERE
 from gardesh.record.store import Store
-from gardesh.worked import Act, Party, Then, WorkedCase
+from gardesh.worked import Act, Party, Then, Version, WorkedCase
 
 STEWARD = "steward"
 
@@ -75,6 +75,8 @@ class Player:
             steward_name={"fa": "راهبر", "en": "Steward"},
             now=self.now,
         )
+        for said in worked.versions:
+            self._keep(said)
         self._admit()
 
     # -- before the start ---------------------------------------------------------------------------------
@@ -109,6 +111,14 @@ class Player:
         for answer in self.node.intake.submit_all(papers, self.now):
             if isinstance(answer, Problem):
                 raise answer
+
+    def _keep(self, said: Version) -> None:
+        """A later version of a pack stands beside the record; a document may adopt it."""
+        if said.of not in self.packs:
+            reason = f"there is no pack {said.of!r} here"
+            raise Problem("case-file-malformed", "/versions", file=self.worked.case, reason=reason)
+        made = folder.changed(self.packs[said.of], said.version, said.changes)
+        self.node.add_pack(made)
 
     def _seed(self, register: str, key: str, value: Any) -> bytes:
         kinds = {
@@ -179,7 +189,7 @@ class Player:
             return case.procedure
         name = act.procedure or self.worked.procedure
         owner, _, own = self.node.library.qualify(self.own, name).partition("/")
-        return self.node.library.procedure(self.packs[owner].label, own)
+        return self.node.library.procedure(self.node.label_in_force(owner, self.now), own)
 
     def _case(self, name: str) -> Case | None:
         return self.node.sequencer.cases.get(self.cases[name]) if name in self.cases else None
@@ -272,12 +282,16 @@ class Player:
         )
         if slot is None or slot.head is None:
             raise Problem(NOTHING_TO_REPLACE, "/circulation/replaces", slot=step_name, replaces="—")
-        merged: dict[str, Any] = merge_patch(copy.deepcopy(slot.head.subject), self._resolve(act.change))
+        merged: dict[str, Any] = folder.merge_patch(slot.head.subject, self._resolve(act.change))
         return merged
 
     def _resolve(self, value: Any) -> Any:
-        """Put in what `$of` refers to."""
+        """Put in what `$of`, `$case` (a case's id) and `$pack` (a pack version's digest) refer to."""
         if isinstance(value, dict):
+            if set(value) == {"$pack"}:
+                return self.node.library.get(str(value["$pack"])).digest.hex()
+            if set(value) == {"$case"}:
+                return self.cases.get(str(value["$case"]))
             if set(value) == {"$of"}:
                 where = value["$of"]
                 case = self._case(where.get("case", "main"))
@@ -480,19 +494,6 @@ def forged(paper: bytes) -> bytes:
     place = content.index(b'"validFrom":"') + len(b'"validFrom":"') + 3
     content[place] = ord("0") + (content[place] - ord("0") + 1) % 10
     return b".".join((header, base64url_encode(bytes(content)).encode(), rest))
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396."""
-    if not isinstance(patch, dict):
-        return patch
-    out = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            out.pop(key, None)
-        else:
-            out[key] = merge_patch(out.get(key), value)
-    return out
 
 
 def subset(expected: Any, found: Any) -> bool:

@@ -106,12 +106,24 @@ VERBS = (
 )  # fmt: skip
 
 
+class Version(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A later version of a pack, kept at hand but not in force: the pack with some of its files changed."""
+
+    of: Name
+    version: str
+    changes: dict[str, Any]
+    """By the path of a file: a JSON merge patch of what it says, or null to leave the file out."""
+
+
 class WorkedCase(Struct, forbid_unknown_fields=True, kw_only=True):
     case: Name
     title: Text
     description: Text | None = None
     source: str | None = None
     start: str
+    follows: Name | None = None
+    """Another file of the folder whose acts are played first; `start` is then that file's."""
+    versions: list[Version] = []
     procedure: str
     parties: dict[str, Name | list[Name] | Party]
     registers: dict[str, dict[str, Any]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gardesh import worked
+from gardesh import worked_file
 from gardesh.record import folder
 
 ACTS = 100
@@ -110,5 +110,5 @@ def test_at_least_fourteen_organisations_issue_a_document(told: list[dict[str, A
     }
     assert len(issuers) >= 14
     file = folder.shipped() / "trade" / "cases" / "story.yaml"
-    story = worked.read(file.name, folder.parse_yaml(file.name, file.read_bytes()))
+    story = worked_file.load(file)
     assert set(issuers) <= set(story.parties)

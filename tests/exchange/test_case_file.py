@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gardesh import worked
+from gardesh import worked_file
 from gardesh.exchange import case_file, case_file_check
 from gardesh.exchange.case_file_container import MAX_FILES
 from gardesh.exchange.case_file_keys import KeyRing
@@ -37,7 +37,7 @@ Files = dict[str, bytes]
 def played(path: Path) -> Player:
     player = Player(
         folder.gather(path.parents[1]),
-        worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes())),
+        worked_file.load(path),
     )
     list(player.run())
     return player

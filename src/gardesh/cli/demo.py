@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from gardesh import worked
+from gardesh import worked_file
 from gardesh.cli import output, path_chart
 from gardesh.cli.case_commands import piece_row
 from gardesh.cli.telling import Teller
@@ -53,7 +53,7 @@ def demo(
     begun = time.monotonic()
     root = folder.shipped() / "trade"
     path = root / "cases" / "story.yaml"
-    made = worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes()))
+    made = worked_file.load(path)
     with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
         player = Player(folder.gather(root), made, Store(str(Path(place) / "node.sqlite"), create=True))
         try:

@@ -24,7 +24,6 @@ from gardesh.node import Node
 from gardesh.record import folder
 from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import OnePassphrase
-from gardesh.record.registers import NOWHERE
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 
@@ -212,7 +211,7 @@ def sign(
     case = None
     if "/" in where:
         procedure = node.library.procedure(
-            label_in_force(node, where.partition("/")[0], moment), where.partition("/")[2]
+            node.label_in_force(where.partition("/")[0], moment), where.partition("/")[2]
         )
     else:
         case = node.sequencer.cases.get(views.find_case(where))
@@ -244,18 +243,6 @@ def sign(
     else:
         out.write_bytes(paper)
         output.say("Signed: {f}", "امضا شد: {f}", f=str(out))
-
-
-def label_in_force(node: Node, pack: str, at: int) -> str:
-    """The newest adopted version of a pack."""
-    labels = [
-        label
-        for label in node.library.packs
-        if label.startswith(f"{pack}@") and node.sequencer.registers.value("core/packs", label, NOWHERE, at)
-    ]
-    if not labels:
-        raise Problem("no-such-pack", pack=pack)
-    return max(labels, key=lambda label: tuple(int(n) for n in label.partition("@")[2].split(".")))
 
 
 def deficient(text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gardesh import template, worked
+from gardesh import template, worked, worked_file
 from gardesh.cli import output
 from gardesh.model import pack as language
 from gardesh.model.library import Library
@@ -84,7 +84,7 @@ def test(
 def case_in(path: Path) -> tuple[worked.WorkedCase | None, list[str]]:
     """The worked case in a file; or none, and why it cannot be read."""
     try:
-        return worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes())), []
+        return worked_file.load(path), []
     except Problem as problem:
         return None, [failure_of(problem)]
 
@@ -113,7 +113,7 @@ def play(
     With --json and on the page: the state, reason and term of every slot.
     """
     packs = folder.gather(pack_of(case))
-    made = worked.read(case.name, folder.parse_yaml(case.name, case.read_bytes()))
+    made = worked_file.load(case)
     player = Player(packs, made)
     acts: list[Row] = []
     failed = 0

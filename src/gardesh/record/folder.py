@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,34 @@ def shipped() -> Path:
     """Where the packs are that come with Gardesh: in the wheel, or in the source tree."""
     inside = Path(__file__).parent.parent / "packs"
     return inside if inside.is_dir() else Path(__file__).parents[3] / "packs"
+
+
+def changed(made: Pack, version: str, changes: Mapping[str, Any]) -> Pack:
+    """Another version of a pack: some of its YAML files with a JSON merge patch (RFC 7396) laid over what they say.
+
+    By the path of a file; null leaves the file out. Raises `pack-malformed`.
+    """
+    files = dict(made.files)
+    for path, patch in {**changes, "pack.yaml": {**changes.get("pack.yaml", {}), "version": version}}.items():
+        if patch is None:
+            files.pop(path, None)
+            continue
+        said = parse_yaml(path, files[path]) if path in files else {}
+        files[path] = msgspec.json.encode(merge_patch(said, patch))
+    return pack.read(files, parse_yaml)
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396 §2, on plain values; `target` is not changed."""
+    if not isinstance(patch, dict):
+        return patch
+    out = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            out.pop(name, None)
+        else:
+            out[name] = merge_patch(out.get(name), value)
+    return out
 
 
 def keep(store: Store, made: Pack) -> None:
