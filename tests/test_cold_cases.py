@@ -7,6 +7,7 @@ import pytest
 from gardesh.model.slot import DUE
 from gardesh.record.registers import NOWHERE
 from market import DAY, HOUR, Market, application, explains_itself, refused
+from tiny_pack import tiny
 
 
 def forget(market: Market) -> None:
@@ -114,4 +115,33 @@ def test_what_becomes_moot_by_time_alone_counts_for_nothing_until_it_applies_aga
     market.do("ali", "application", application(seats=4), case, act="correct")
     market.wait(4 * DAY)
     assert registers.value("market/quiet-areas", "square", NOWHERE, market.now) == {"quiet": True}
+    explains_itself(market.node)
+
+
+EXPIRING = """
+procedure: visit
+title: {fa: بازدید, en: Visit}
+opens_with: request
+closes_with: licence
+steps:
+  request: {by: vendor}
+  card: {by: health-office, needs: [request], revokes: {by: [market-office]}}
+  licence: {by: market-office, needs: [card]}
+"""
+
+
+def test_a_refused_document_leaves_no_trace_of_its_time_in_a_case_that_is_closed() -> None:
+    """What expired since is due since the next document that is accepted, whoever tried in between."""
+    market = Market(made=tiny({"visit": EXPIRING}, ["request", "card", "licence"]))
+    case = market.do("ali", "request", {"who": "ali"}, procedure="visit")
+    market.do("health", "card", {"who": "ali"}, case, valid_until_ms=market.now + HOUR)
+    market.do("city", "licence", {"who": "ali"}, case)
+    market.now += 2 * HOUR
+    assert refused(market, market.paper("city", "licence", {"who": "ali"}, case)).code in (
+        "slot-taken",
+        "case-closed",
+    )
+    market.now += HOUR
+    market.do("city", "licence", {}, case, act="revoke", reach="start")
+    assert market.store.one("SELECT since FROM waits WHERE slot = 'card'")[0] == market.now
     explains_itself(market.node)

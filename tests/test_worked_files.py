@@ -52,7 +52,10 @@ def test_a_case_goes_on_where_another_ends_and_a_version_comes_into_force(tmp_pa
     player = Player(folder.gather(PARKS), made)
     found = [played.failures for played in player.run()]
     assert found == [[]] * 4
-    labels = {name: player.node.sequencer.cases.get(case).procedure.pack.label for name, case in player.cases.items()}
+    labels = {
+        name: player.node.sequencer.cases.get(case).procedure.pack.label
+        for name, case in player.cases.items()
+    }
     assert labels == {
         "asked": "market@1.0.0", "adoption": "core@1.0.0", "main": "market@1.1.0", "third": "market@1.1.0",
     }  # fmt: skip

@@ -19,6 +19,7 @@ from gardesh.model.library import Library
 from gardesh.model.problem import Problem
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import RETURNED, Head
+from gardesh.record.cases import let_pass
 
 START = 1_767_225_600_000
 CLOCK = "clock"
@@ -297,19 +298,30 @@ class Play:
 
     def submit(self, doc: Doc) -> str | None:
         """Hand a document in; returns the code of the refusal."""
-        position = len(self.accepted)
+        position, at = len(self.accepted), self.case.at
         may = self.plain.accepts(doc, self.t)
         try:
             _, changes = fold.accept(self.case, doc, self.t, position)
         except Problem as problem:
             assert not may, f"{doc} was refused: {problem}"
             self.refused.append((doc, self.t, position, problem.code))
+            if self.case.at > at:
+                self.case = self.again()
             return problem.code
         assert may, f"{doc} was accepted"
         self.world.enter(changes, position)
         self.accepted.append((doc, self.t))
         self.plain.add(doc, self.t)
         return None
+
+    def again(self) -> Case:
+        """The case from its documents alone, each at its time."""
+        case = Case("case", self.procedure, Registers(), self.opener, self.case.opened_at)
+        for position, (doc, t) in enumerate(self.accepted):
+            let_pass(case, t)
+            fold.accept(case, doc, t, position)
+        let_pass(case, self.t)
+        return case
 
     def must(self, name: str, act: str = "issue", **said: Any) -> Doc:
         doc = self.compose(name, act, **said)

@@ -574,9 +574,11 @@ class Picture:
             return False
         if step.role not in roles or (bound(self, step) or org) != org:
             return False
+        if bound(self, step) is not None:
+            return state_is_open_or_issued(self, step, key)
         state = self.place_state((step.name, key))
         head = self.head(step, key)
-        if state == "issued" and head is not None:
+        if state == "issued" and head is not None and head.fact.act not in ("deem", "lapse"):
             return head.fact.issuer == org
         return (step.name, key) in self.demanded or state == "issued"
 
@@ -589,6 +591,11 @@ class Picture:
 
 NEW_HEADS = ("issue", "correct", "deem", "lapse")
 RELYING = ("issue", "correct", "confirm")
+
+
+def state_is_open_or_issued(picture: Picture, step: Step, key: str) -> bool:
+    place = (step.name, key)
+    return place in picture.demanded or picture.place_state(place) == "issued"
 
 
 def allow(found: dict[bytes, Any], digests: list[bytes], ref: Ref) -> None:
@@ -645,9 +652,19 @@ class Chronicle:
         return min((e for e in (longest, paper.valid_until_ms) if e is not None), default=None)
 
     def accepts(self, paper: Paper, t: int) -> bool:
-        """Whether the rules let this document in (its type, subject and accreditation being in order)."""
-        if self.now.closed_at is not None and t > self.now.t:
+        """Whether the rules let this document in (its type, subject and accreditation being in order).
+
+        What expired since a case was closed is seen by a document that comes later, and by nobody if that is refused.
+        """
+        late = self.now.closed_at is not None and t > self.now.t
+        if late:
             self.pass_to(t)
+        found = self._accepts(paper, t)
+        if late and not found:
+            self.pictures.pop()
+        return found
+
+    def _accepts(self, paper: Paper, t: int) -> bool:
         now, step = self.now, self.procedure.by_name[paper.step]
         if now.withdrawn:
             return False

@@ -36,7 +36,11 @@ class Record:
 
 
 def accept(case: Case, paper: Paper, t: int, position: int) -> tuple[Verdict | None, list[Change]]:
-    """Judge a document of any act and fold it in. Raises Problem, with the case as it was."""
+    """Judge a document of any act and fold it in.
+
+    Raises Problem, with the case as it was; but a closed case has then been looked at for `t` (`case.at`), and what
+    expired since it was closed shows: who keeps it forgets it.
+    """
     if paper.act in CLOCK_ACTS:
         return None, by_clock(case, paper, t, position)
     if not case.records:

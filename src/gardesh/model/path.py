@@ -62,19 +62,14 @@ def by_office(pieces: list[Piece]) -> dict[str, dict[str, int]]:
 
 
 def _end(case: Case) -> bytes | None:
-    best: Record | None = None
+    """The record that closed the case; of an open one, the latest."""
+    found = list(case.records.values())
     if case.closed_at is not None:
-        for step in case.procedure.goal:
-            state = case.steps[step.index]
-            for slot in state.slots.values():
-                found = case.records.get(slot.head.stands_by) if slot.head is not None else None
-                if found is not None and (
-                    best is None or (found.at, found.position) > (best.at, best.position)
-                ):
-                    best = found
-    if best is None:
-        best = max(case.records.values(), key=lambda r: (r.at, r.position), default=None)
-    return best.name if best is not None else None
+        goal = {step.name for step in case.procedure.goal}
+        before = [r for r in found if r.at <= case.closed_at]
+        found = [r for r in before if r.step in goal] or before
+    last = max(found, key=lambda r: (r.at, r.position), default=None)
+    return last.name if last is not None else None
 
 
 def _piece(case: Case, record: Record, since: int) -> Piece:

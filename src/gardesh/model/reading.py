@@ -89,8 +89,8 @@ def holds_slot(case: Case, org: str, roles: frozenset[str], index: int, key: str
     if bound is not None:
         return bound == org
     slot = case.steps[index].slots.get(key)
-    taken = slot is not None and slot.head is not None and slot.state == ISSUED
-    return not taken or slot is None or slot.head is None or slot.head.issuer == org
+    head = slot.head if slot is not None and slot.state == ISSUED else None
+    return head is None or head.silent or head.issuer == org
 
 
 def below(case: Case, index: int) -> set[int]:

@@ -193,7 +193,7 @@ class Sequencer:
         else:
             case = self.cases.get(paper.case)
         self.gate.check(case, paper, self.position, now)
-        position = self.position
+        position, at = self.position, case.at
         opened: Case | None = None
         index: list[tuple[str, str, int]] = []
         try:
@@ -209,7 +209,9 @@ class Sequencer:
                 head.about = self.cases.about(case, verdict.step, head, position, now)
                 index = self._identified(case, verdict.step, head, now)
         except Problem:
-            if case.position == position:  # it was judged well, and then folded in
+            if (
+                case.position == position or case.at > at
+            ):  # it was folded in, or looked at for another instant
                 self.cases.drop(case)
             raise
         if paper.case is None:
