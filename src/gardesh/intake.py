@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.jose import PublicKey
@@ -45,6 +45,24 @@ INCOMPLETE = define(
     en="{missing} of the document's disclosures are withheld, or are decoys. A document is submitted whole.",
     fa="{missing} افشای سند ارائه نشده یا ساختگی است. سند باید کامل فرستاده شود.",
 )
+
+
+ATTACHMENT_MISSING = define(
+    "attachment-missing",
+    422,
+    en="The attachment {digest} of {size} bytes is not here.",
+    fa="پیوست {digest} با {size} بایت در اینجا نیست.",
+    hint_en="Send the attachments first, as they are named; then the document.",
+    hint_fa="نخست پیوست‌ها را همان‌گونه که نام برده شده‌اند بفرستید و سپس سند را.",
+)
+
+
+class Attachments(Protocol):
+    """Where the node keeps attachments."""
+
+    def size_of(self, digest: bytes) -> int | None:
+        """The size in bytes of the attachment of this SHA-256; None if it is not here."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +102,11 @@ def _parsed(document: bytes) -> Envelope | Problem:
 class Intake:
     """Submissions to one node. `submit` may be called from many threads: they share a transaction (group commit)."""
 
-    def __init__(self, sequencer: Sequencer) -> None:
+    def __init__(self, sequencer: Sequencer, attachments: Attachments | None = None) -> None:
+        """`attachments`: a document is refused unless those it names are there. Without, nobody asks: so it is in an
+        audit, for what a document means never depends on them."""
         self.sequencer = sequencer
+        self.attachments = attachments
         self._keys: dict[str, PublicKey] = {}
         self._queue: deque[tuple[Checked | Problem, int, Future[Answer]]] = deque()
         self._lock = threading.Lock()
@@ -213,6 +234,11 @@ class Intake:
             return known
         if not envelope.complete:
             raise Problem(INCOMPLETE, "/credentialSubject", missing=envelope.missing)
+        if self.attachments is not None:
+            for n, named in enumerate(envelope.attachments):
+                digest = named["id"].rpartition(":")[2]
+                if self.attachments.size_of(bytes.fromhex(digest)) != named["size"]:
+                    raise Problem(ATTACHMENT_MISSING, f"/attachments/{n}", digest=digest, size=named["size"])
         return self.sequencer.accept(envelope, now)
 
     def _signer(self, item: Checked, now: int, *, late: bool) -> None:

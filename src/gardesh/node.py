@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from gardesh.model.problem import Problem, define, pointer
 from gardesh.model.signer import Signer
 from gardesh.model.slot import Head
 from gardesh.record import folder
+from gardesh.record.blobs import NO_SUCH_BLOB, Blobs
 from gardesh.record.clock import Clock, salt
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
@@ -47,12 +48,16 @@ NOT_READABLE = define(
 class Node:
     """One node. Made by `create` or `open`; `intake` is the way in, `sequencer` holds the state."""
 
-    def __init__(self, store: Store, library: Library, log: Log, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, library: Library, log: Log, clock: Clock, blobs: Blobs | None = None
+    ) -> None:
+        """`blobs`: where attachments are kept; without, documents may name what is not here."""
         self.store = store
         self.library = library
         self.log = log
+        self.blobs = blobs
         self.sequencer = Sequencer(store, library, log, clock)
-        self.intake = Intake(self.sequencer)
+        self.intake = Intake(self.sequencer, blobs)
 
     @classmethod
     def create(
@@ -106,12 +111,19 @@ class Node:
         return node
 
     @classmethod
-    def open(cls, store: Store, *, signers: Sequence[Signer], clock: tuple[str, SigningKey]) -> Node:
+    def open(
+        cls,
+        store: Store,
+        *,
+        signers: Sequence[Signer],
+        clock: tuple[str, SigningKey],
+        blobs: Blobs | None = None,
+    ) -> Node:
         """A node that was made before. Raises `not-a-node`."""
         origin = store.setting("origin")
         if origin is None or not begun(store):
             raise Problem(NOT_A_NODE, url=store.url)
-        return cls(store, folder.stored(store), Log(store, origin.decode(), signers), Clock(*clock))
+        return cls(store, folder.stored(store), Log(store, origin.decode(), signers), Clock(*clock), blobs)
 
     def add_pack(self, made: Pack) -> None:
         """Keep a pack beside the record, so that its adoption can be decided; durable when it returns."""
@@ -169,6 +181,19 @@ class Node:
         if isinstance(right, str):
             return paper, right
         return parse(paper.show(pointer(field) for field in right)), right
+
+    def attachment(self, org: str, name: str, digest: bytes, purpose: str, now: int) -> Iterator[bytes]:
+        """An attachment of a document, piece by piece, for who may read the document whole; the read is recorded.
+
+        Raises as `read`, `not-readable` too for what the document does not name, and `no-such-blob`, `blob-broken`.
+        """
+        paper, right = self.read(org, name, purpose, now)
+        named = {bytes.fromhex(a["id"].rpartition(":")[2]) for a in paper.attachments}
+        if right != reading.ALL or digest not in named:
+            raise Problem(NOT_READABLE, org=org, document=paper.digest.hex())
+        if self.blobs is None:
+            raise Problem(NO_SUCH_BLOB, digest=digest.hex())
+        return self.blobs.read(digest)
 
     def readers(self, name: str) -> list[dict[str, Any]]:
         """Who read a document, when, which fields and for what: for those it is about."""

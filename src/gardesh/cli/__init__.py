@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gardesh.cli import (
+    attachment_commands,
     case_commands,
     case_file_commands,
     demo,
@@ -46,6 +47,7 @@ for command in (
     app.command()(command)
 app.command("verify")(case_file_commands.verify_document)
 app.command()(demo.demo)
+app.add_typer(attachment_commands.app, name="attachment")
 app.add_typer(node_commands.keys_app, name="keys")
 app.add_typer(proof_commands.log_app, name="log")
 app.add_typer(case_commands.app, name="case")

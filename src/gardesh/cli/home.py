@@ -14,7 +14,7 @@ from gardesh.model.library import Library
 from gardesh.model.problem import Problem
 from gardesh.node import NOT_A_NODE, Node
 from gardesh.record import folder
-from gardesh.record.blobs import Blobs
+from gardesh.record.blobs import DEFAULT_LIMIT, Blobs
 from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
 from gardesh.record.store import Store
@@ -67,7 +67,11 @@ def keys(*, fresh: bool = False) -> KeyStore:
 
 
 def blobs() -> Blobs:
-    return Blobs(home() / "blobs")
+    """The attachments. GARDESH_ATTACHMENT_LIMIT is the most bytes that one may have; default 8 GiB."""
+    text = os.environ.get("GARDESH_ATTACHMENT_LIMIT", str(DEFAULT_LIMIT))
+    if not text.isdecimal():
+        raise typer.BadParameter(f"GARDESH_ATTACHMENT_LIMIT is a number of bytes, not {text!r}")
+    return Blobs(home() / "blobs", int(text))
 
 
 CLOCK_KEY, LOG_KEY = "node-clock", "node-log"
@@ -79,4 +83,6 @@ def open_node() -> Node:
     held = keys()
     origin = (store.setting("origin") or b"").decode()
     signers = held.load_log(LOG_KEY).signers(origin)
-    return Node.open(store, signers=signers, clock=(CLOCK_KEY, held.load(CLOCK_KEY)))
+    kept = blobs()
+    kept.clean()
+    return Node.open(store, signers=signers, clock=(CLOCK_KEY, held.load(CLOCK_KEY)), blobs=kept)

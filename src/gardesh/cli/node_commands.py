@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from gardesh.cli.home import now as clock
 from gardesh.intake import Accepted
 from gardesh.model import canonical
 from gardesh.model.calendar import parse_instant
+from gardesh.model.document import attachment
 from gardesh.model.document import present as show_parts
 from gardesh.model.jose import thumbprint
 from gardesh.model.problem import Problem
@@ -261,13 +261,8 @@ def attached(path: Path) -> dict[str, Any]:
             digest, size = blobs().put(stream)
     except OSError as error:
         raise Problem(FILE_UNREADABLE, file=str(path), reason=error.strerror or "unknown") from None
-    return {
-        "id": f"urn:gardesh:blob:{digest.hex()}",
-        "digestSRI": "sha256-" + base64.b64encode(digest).decode(),
-        "mediaType": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "size": size,
-        "name": path.name,
-    }
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return attachment(digest, media_type, size, path.name)
 
 
 def submit(

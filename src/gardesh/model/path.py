@@ -67,7 +67,7 @@ def _end(case: Case) -> bytes | None:
     if case.closed_at is not None:
         goal = {step.name for step in case.procedure.goal}
         before = [r for r in found if r.at <= case.closed_at]
-        found = [r for r in before if r.step in goal] or before
+        found = [r for r in before if r.step in goal and r.at == case.closed_at] or before
     last = max(found, key=lambda r: (r.at, r.position), default=None)
     return last.name if last is not None else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +31,7 @@ BLOB_BROKEN = define(
     fa="پیوست نگه‌داشته‌شده‌ی {digest} آن نیست که نامش می‌گوید.",
 )
 CHUNK = 1 << 20
+INCOMING = ".incoming-"
 DEFAULT_LIMIT = 8 << 30
 
 
@@ -47,7 +49,7 @@ class Blobs:
         """Store what `stream` gives; returns its SHA-256 and its size in bytes. Raises `blob-too-large`."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         seen, size = hashlib.sha256(), 0
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".incoming-")
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=INCOMING)
         try:
             with os.fdopen(handle, "wb") as out:
                 while chunk := stream.read(CHUNK):
@@ -68,8 +70,24 @@ class Blobs:
             raise
         return seen.digest(), size
 
-    def __contains__(self, digest: bytes) -> bool:
-        return self._path(digest).is_file()
+    def size_of(self, digest: bytes) -> int | None:
+        """The size in bytes of a blob that is here, else None."""
+        try:
+            return self._path(digest).stat().st_size
+        except OSError:
+            return None
+
+    def clean(self, older_than: float = 86_400) -> int:
+        """Remove what interrupted uploads left, if nobody wrote to it for so many seconds; returns how many."""
+        gone = 0
+        for path in self.folder.glob(f"{INCOMING}*"):
+            try:
+                if time.time() - path.stat().st_mtime >= older_than:
+                    path.unlink()
+                    gone += 1
+            except OSError:
+                continue
+        return gone
 
     def read(self, digest: bytes) -> Iterator[bytes]:
         """The bytes, a piece at a time, checked: the last piece comes only if the whole is what its name says.
