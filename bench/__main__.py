@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import material, scale
 from bench.roofline import Roofline
 from bench.table import Table, machine, memory_mb, seconds
-from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange import case_file_check, case_file_selection
 from gardesh.model.document import parse
 from gardesh.model.jose import PublicKey
 from gardesh.node import Node
@@ -90,7 +90,7 @@ def main() -> None:
         )
         scale.measure(table, whole, place, said.full)
         case_id = whole.store.one("SELECT id FROM cases WHERE procedure = 'import' LIMIT 1")[0]
-        data = case_file.export(whole, case_id)
+        data = case_file_selection.export(whole, case_id)
         found = case_file_check.verify(data)
         if found.problems:
             raise SystemExit(str(found.problems[0]))

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from gardesh.exchange import case_file_check, case_file_selection
 from gardesh.model.migration import differences
 from gardesh.model.pack import Pack
 from gardesh.record.registers import NOWHERE
@@ -257,3 +258,15 @@ def test_cases_are_the_same_live_and_folded_again(cold: bool) -> None:
         node.node.sequencer.cases.live.clear()
     node.do("health", "opinion", {}, cases[1], act="confirm")
     explains_itself(node.node)
+
+
+def test_a_case_that_was_moved_can_be_taken_away_and_checked() -> None:
+    node = market(second())
+    case = opened(node)
+    node.do("health", "opinion", {}, case, outcome="approved")
+    node.submit(move(node))
+    data = case_file_selection.export(node.node, case)
+    assert case_file_check.verify(data).problems == []
+    node.do("city", "visit", {}, case)
+    later = case_file_check.verify(case_file_selection.export(node.node, case))
+    assert (later.problems, later.pack) == ([], "tiny@2.0.0")

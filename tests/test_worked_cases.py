@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from effort import tries
 from gardesh import worked_file
-from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange import case_file_check, case_file_selection
 from gardesh.node import Node
 from gardesh.play import Player
 from gardesh.record import cases, folder, registers
@@ -67,7 +67,7 @@ def is_the_same(player: Player, node: Node) -> None:
 def test_a_worked_case_goes_as_it_says_and_its_record_explains_itself(path: Path) -> None:
     player = played(path)
     explains_itself(player.node)
-    exported = case_file.export(player.node, player.cases[next(iter(player.cases))])
+    exported = case_file_selection.export(player.node, player.cases[next(iter(player.cases))])
     assert case_file_check.verify(exported).problems == []
 
 

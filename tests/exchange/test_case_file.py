@@ -13,19 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gardesh import worked_file
-from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange import case_file, case_file_check, case_file_selection
 from gardesh.exchange.case_file_container import MAX_FILES
 from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.exchange.case_file_page import page
 from gardesh.exchange.document_check import verify_document
 from gardesh.model import canonical, receipt
 from gardesh.model.checkpoint import Policy
-from gardesh.model.document import compose, parse, present, sign
+from gardesh.model.document import attachment, compose, parse, present, sign
 from gardesh.model.jose import PublicKey
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Verifier
 from gardesh.play import Player
 from gardesh.record import folder
+from gardesh.record.blobs import Blobs
 from gardesh.record.clock import salt
 
 PACKS = folder.shipped()
@@ -45,7 +46,7 @@ def played(path: Path) -> Player:
 
 PLAYER = played(LOW_RISK)
 CASE = PLAYER.cases["main"]
-DATA = case_file.export(PLAYER.node, CASE)
+DATA = case_file_selection.export(PLAYER.node, CASE)
 
 
 def contents(data: bytes = DATA) -> Files:
@@ -88,7 +89,7 @@ def test_an_exported_file_is_whole_and_opens_without_gardesh() -> None:
 
 
 def test_the_same_case_is_exported_to_the_same_bytes() -> None:
-    assert case_file.export(PLAYER.node, CASE) == DATA
+    assert case_file_selection.export(PLAYER.node, CASE) == DATA
 
 
 def test_a_forgers_tool_changes_nothing_by_itself() -> None:
@@ -230,7 +231,7 @@ def test_a_name_that_leads_out_is_refused(name: str) -> None:
 
 def test_the_checkpoint_of_another_log_is_refused() -> None:
     other = played(LOW_RISK)
-    theirs = contents(case_file.export(other.node, other.cases["main"]))
+    theirs = contents(case_file_selection.export(other.node, other.cases["main"]))
     assert theirs["checkpoint"] != contents()["checkpoint"]
     assert {p for _, p in said(packed({**contents(), "checkpoint": theirs["checkpoint"]}))} == {"/checkpoint"}
     log = canonical.decode(theirs["manifest.json"])["log_keys"]
@@ -246,7 +247,7 @@ def test_the_logs_own_key_is_trusted() -> None:
 
 def test_a_key_that_was_revoked_signs_nothing_later() -> None:
     player = played(REVOKED)
-    files = contents(case_file.export(player.node, player.cases["main"]))
+    files = contents(case_file_selection.export(player.node, player.cases["main"]))
     found = case_file_check.verify(packed(files))
     assert found.problems == []
     gone = next(k["kid"] for k in found.keys if k["state"] == "revoked")
@@ -268,9 +269,83 @@ def test_a_key_that_was_revoked_signs_nothing_later() -> None:
 
 def test_documents_of_linked_cases_come_along() -> None:
     player = played(PACKS / "trade" / "cases" / "high-risk-plant.yaml")
-    data = case_file.export(player.node, player.cases["main"])
+    data = case_file_selection.export(player.node, player.cases["main"])
     assert said(data) == []
-    assert len(names(contents(data), "linked/")) == 2
+    own, linked = names(contents(data), "documents/"), names(contents(data), "linked/")
+    assert len(linked) == 5
+    about = canonical.decode(contents(data)["manifest.json"], canonical.Limits(size=1 << 24))
+    assert about["linked_cases"] == [{"case": player.cases["plant"], "documents": 5}]
+    single = case_file_selection.export(player.node, player.cases["main"], linked=False)
+    assert said(single) == []
+    assert len(names(contents(single), "linked/")) == 2
+    below = case_file_selection.export(player.node, player.cases["plant"])
+    assert said(below) == []
+    assert (len(names(contents(below), "documents/")), len(names(contents(below), "linked/"))) == (
+        5,
+        len(own),
+    )
+
+
+def test_a_document_of_a_case_that_is_not_linked_has_no_place() -> None:
+    files = contents(case_file_selection.export(PLAYER.node, CASE, linked=False))
+    other = played(PACKS / "trade" / "cases" / "high-risk-plant.yaml")
+    alien = contents(case_file_selection.export(other.node, other.cases["main"]))
+    name = names(alien, "linked/")[0]
+    assert "/" + name in {p for _, p in said(packed({**files, name: alien[name]}))}
+
+
+SCAN, LARGE = b"a scan of the certificate" * 40, b"x" * 5000
+
+
+@pytest.fixture(scope="module")
+def attached(tmp_path_factory: pytest.TempPathFactory) -> tuple[Player, str]:
+    """A case whose first document names two files; both are kept at the node."""
+    blobs = Blobs(tmp_path_factory.mktemp("attached"))
+    player = Player(folder.gather(LOW_RISK.parents[1]), worked_file.load(LOW_RISK))
+    player.node.blobs = player.node.intake.attachments = blobs
+    claims = []
+    for data, name in ((SCAN, "scan.pdf"), (LARGE, "large.tiff")):
+        digest, size = blobs.put(io.BytesIO(data))
+        claims.append(attachment(digest, "application/pdf", size, name))
+    player.worked.acts[0].attachments = claims
+    assert [played_.code for played_ in player.run() if played_.failures] == []
+    return player, player.cases["main"]
+
+
+def test_attachments_come_along_as_far_as_they_fit(attached: tuple[Player, str]) -> None:
+    player, case = attached
+    scan, large = (hashlib.sha256(d).hexdigest() for d in (SCAN, LARGE))
+    for limit, here, left in ((1 << 20, 2, []), (2000, 1, [large]), (0, 0, sorted([scan, large]))):
+        data = case_file_selection.export(player.node, case, attachments=limit)
+        found = case_file_check.verify(data)
+        assert found.problems == []
+        assert (found.attachments, found.left_out) == (here, left)
+    files = contents(case_file_selection.export(player.node, case))
+    assert files[f"attachments/{scan}"] == SCAN
+    assert f'href="attachments/{scan}"'.encode() in files["index.html"]
+
+
+def test_an_attachment_that_was_changed_or_that_nobody_names_is_found(attached: tuple[Player, str]) -> None:
+    files = contents(case_file_selection.export(attached[0].node, attached[1]))
+    name = f"attachments/{hashlib.sha256(SCAN).hexdigest()}"
+    assert ("case-file-altered", "/" + name) in said(packed({**files, name: SCAN[:-1] + b"!"}))
+    alien = f"attachments/{hashlib.sha256(b'alien').hexdigest()}"
+    assert ("case-file-unexpected", "/" + alien) in said(packed({**files, alien: b"alien"}))
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_flipped_bit_in_linked_documents_and_attachments_is_found(
+    data: st.DataObject, attached: tuple[Player, str]
+) -> None:
+    raw = case_file_selection.export(attached[0].node, attached[1])
+    with zipfile.ZipFile(io.BytesIO(raw)) as source:
+        entries = [e for e in source.infolist() if e.filename.startswith("attachments/")]
+    entry = data.draw(st.sampled_from(entries))
+    at = entry.header_offset + 30 + len(entry.filename) + data.draw(st.integers(0, entry.file_size - 1))
+    bit = data.draw(st.integers(0, 7))
+    wrong = raw[:at] + bytes([raw[at] ^ 1 << bit]) + raw[at + 1 :]
+    assert "/" + entry.filename in [pointer for _, pointer in said(wrong)]
 
 
 def zipped(write: Callable[[zipfile.ZipFile], None], kind: int = zipfile.ZIP_STORED) -> bytes:

@@ -14,7 +14,9 @@ from gardesh.cli.files import read_file
 from gardesh.cli.home import now as clock
 from gardesh.cli.home import open_node, open_store
 from gardesh.cli.proof_commands import log_policy, trust
-from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange import case_file_check
+from gardesh.exchange.case_file_selection import ATTACHMENTS
+from gardesh.exchange.case_file_selection import export as export_case
 from gardesh.exchange.document_check import verify_document as check_document
 from gardesh.intake import ISSUER_MISMATCH, KEY_NOT_IN_FORCE, KEY_UNKNOWN
 from gardesh.model import canonical
@@ -34,10 +36,21 @@ LogKeys = Annotated[
 def export(
     case: CaseName,
     out: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("case.gardesh.zip"),
+    linked: Annotated[
+        bool,
+        typer.Option(help="With the cases it is linked with, whole; else only single documents it follows."),
+    ] = True,
+    attachments: Annotated[
+        int,
+        typer.Option(
+            "--attachments", min=0, help="Take attachments along up to so many bytes in all; 0: none."
+        ),
+    ] = ATTACHMENTS,
 ) -> None:
     """Write one file with the whole case, which anyone can check with no network and no database."""
     node = open_node()
-    data = case_file.export(node, Views(node.store, node.library).find_case(case))
+    case_id = Views(node.store, node.library).find_case(case)
+    data = export_case(node, case_id, linked=linked, attachments=attachments)
     out.write_bytes(data)
     node.close()
     if output.as_json():
@@ -71,6 +84,8 @@ def verify(
                 "size": found.size,
                 "root": found.root,
                 "documents": found.documents,
+                "attachments": found.attachments,
+                "attachments_left_out": found.left_out,
                 "keys": found.keys,
                 "problems": [p.as_dict() for p in found.problems],
             }
@@ -87,6 +102,12 @@ def verify(
                 o=found.origin,
                 s=found.size,
             )
+            if found.left_out:
+                output.say(
+                    "Attachments that are named but not in the file, and not checked: {n}.",
+                    "پیوست‌هایی که نام برده شده ولی در فایل نیستند و وارسی نشده‌اند: {n}.",
+                    n=len(found.left_out),
+                )
             if not log_key:
                 output.say(
                     "The log's key is the one that the file names; --log-key checks it against one you know.",

@@ -19,7 +19,7 @@ from gardesh import worked_file
 from gardesh.cli import output, path_chart
 from gardesh.cli.case_commands import piece_row
 from gardesh.cli.telling import Teller
-from gardesh.exchange import case_file, case_file_check
+from gardesh.exchange import case_file_check, case_file_selection
 from gardesh.model.case import Case
 from gardesh.model.path import by_office, critical_path
 from gardesh.model.problem import Problem, define
@@ -90,7 +90,7 @@ def lines(player: Player) -> None:
         output.emit_line(act_row(played))
     case = main_case(player)
     pieces = critical_path(case)
-    data = case_file.export(player.node, case.id)
+    data = case_file_selection.export(player.node, case.id)
     found, flipped = case_file_check.verify(data), flip(data, inside(data))
     audited = Auditor(player.node.store, player.node.library, player.node.sequencer.clock.name).run()
     output.emit_line(
@@ -220,7 +220,7 @@ def offline(player: Player, case: Case, teller: Teller) -> None:
             "پرونده در یک فایل بیرون می‌رود. هر که آن را دارد، تنها و بی اعتماد به این گره می‌تواند بسنجدش.",
         ),
     )
-    data = case_file.export(player.node, case.id)
+    data = case_file_selection.export(player.node, case.id)
     begun = time.perf_counter()
     found = case_file_check.verify(data)
     spent = max(1, round((time.perf_counter() - begun) * 1000))

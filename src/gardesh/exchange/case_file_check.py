@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gardesh.exchange.case_file import (
+    ATTACHED,
     CHECKPOINT,
     DOCUMENTS,
     FORMAT,
@@ -24,6 +25,7 @@ from gardesh.exchange.case_file import (
     container,
     describe,
     files,
+    named_attachments,
 )
 from gardesh.exchange.case_file_container import (
     ALTERED,
@@ -88,6 +90,9 @@ class Verification:
     size: int = 0
     root: str = ""
     documents: int = 0
+    attachments: int = 0
+    left_out: list[str] = field(default_factory=list)
+    """Attachments that documents name and that are not in the file, by their SHA-256: no flaw, but not checked."""
     keys: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -148,6 +153,7 @@ class _Check:
         if not isinstance(about, dict) or about.get("format") != FORMAT:
             raise flaw(ALTERED, MANIFEST)
         listed = about.pop("files", None)
+        about.pop("linked_cases", None), about.pop("attachments_left_out", None)
         if not isinstance(listed, dict):
             raise flaw(ALTERED, MANIFEST)
         for name, said in listed.items():
@@ -247,6 +253,18 @@ class _Check:
                 self.bad(problem if own else wrong)
         self.found.keys = self.ring.listing()
 
+    def attached(self, parts: Sequence[Part]) -> dict[str, bytes]:
+        """The attachments that are here, each what a document names; what none names is left to be unexpected."""
+        known = named_attachments(parts)
+        here = {n.partition("/")[2]: d for n, d in self.files.items() if n.startswith(f"{ATTACHED}/")}
+        for digest, data in here.items():
+            said = known.get(digest)
+            if said is not None and (said[0] != len(data) or hashlib.sha256(data).hexdigest() != digest):
+                self.bad(flaw(ALTERED, f"{ATTACHED}/{digest}"))
+        self.found.attachments = len(here)
+        self.found.left_out = sorted(known.keys() - here.keys())
+        return here
+
     def rendered(self, about: dict[str, Any], parts: Sequence[Part]) -> None:
         """Everything that follows from the documents is what follows from them."""
         case, procedure, label = self.found.case, self.found.procedure, self.found.pack
@@ -257,7 +275,7 @@ class _Check:
         digest = self.ring.packs.get(label, "")
         try:
             said = describe(case, procedure, label, digest, parts[0].paper)
-            expected = files(said, self.files[CHECKPOINT], parts, self.ring)
+            expected = files(said, self.files[CHECKPOINT], parts, self.ring, self.attached(parts))
         except (KeyError, TypeError, Problem):
             raise flaw(UNREADABLE, parts[0].name) from None
         except (RecursionError, ValueError, OverflowError):

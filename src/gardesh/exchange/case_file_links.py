@@ -43,12 +43,12 @@ def belonging(parts: Sequence[Part], case: str) -> list[Problem]:
         problems += [flaw(REFERENCE, part.name, digest=digest.hex()) for digest in sorted(missing)]
     if re.fullmatch("[0-9a-f]{64}", case) is None or bytes.fromhex(case) not in here:
         problems.append(flaw(INCOMPLETE, f"{DOCUMENTS}/{case}"))
-    cases = {case} | {p.paper.digest.hex() for p in own}
+    cases = {case} | {p.paper.digest.hex() for p in own} | {a for p in own for a in _above(p.paper)}
     digests: set[bytes] = set().union(*(named(p.paper) for p in own))
     while near := [p for p in linked if _near(p.paper, cases, digests)]:
         for part in near:
             linked.remove(part)
-            cases.add(part.paper.digest.hex())
+            cases |= {part.paper.digest.hex(), case_of(part.paper), *_above(part.paper)}
             digests |= named(part.paper)
     return problems + [flaw(FOREIGN, part.name) for part in linked]
 
@@ -64,6 +64,11 @@ def roots(paper: Envelope, many: set[str], linked: bool) -> set[bytes]:
 def case_of(paper: Envelope) -> str:
     """The case that a document was issued in; the one that opens a case gives it its name."""
     return paper.case or paper.digest.hex()
+
+
+def _above(paper: Envelope) -> list[str]:
+    """The case for a slot of which the document opens one."""
+    return [paper.for_slot.case] if paper.for_slot is not None else []
 
 
 def _near(paper: Envelope, cases: set[str], digests: set[bytes]) -> bool:

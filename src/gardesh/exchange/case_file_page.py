@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from jinja2 import DictLoader, Environment
@@ -44,6 +44,9 @@ signed is in <code>documents</code>. To check: <code>gardesh case verify FILE</c
 <tr><th>چکیده · digest</th><td><code>{{ r.digest }}</code></td></tr>
 {% for d in r.deficiencies %}<tr><th>نقص · deficiency</th><td><bdi>{{ d.reason.fa }}</bdi> · <bdi lang="en">{{ d.reason.en }}</bdi>
 (<code>{{ d.step }}{{ d.field }}</code>)</td></tr>
+{% endfor %}{% for a in r.attachments %}<tr><th>پیوست · attachment</th><td>{% if a.here %}<a href="attachments/{{ a.digest }}">
+<bdi>{{ a.name }}</bdi></a>{% else %}<bdi>{{ a.name }}</bdi> (در این بسته نیست · not in this file){% endif %}
+<code>{{ a.kind }}</code>, {{ a.size }} bytes</td></tr>
 {% endfor %}{% for name, value in r.fields %}<tr><th><code>{{ name }}</code></th><td><bdi>{{ value }}</bdi></td></tr>
 {% endfor %}</table></section>
 {% endfor %}{% endfor %}</body></html>
@@ -56,7 +59,8 @@ and the documents that registered the signers' keys, back to the log's first ent
   index.html       to read and print
   decoded/         each document as plain JSON
   documents/       the documents of the case (W3C VC 2.0, SD-JWT)
-  linked/          documents of other cases that this one follows or rests upon
+  linked/          documents of cases that this one is linked with, or that served in it
+  attachments/     files that the documents name, by their SHA-256; manifest.json lists those left out
   keys/            the documents that registered, retired or revoked the keys, and adopted the pack
   keys.json        what these say: whose each key is, in which state, since which position
   receipts/        a C2SP tlog-proof for each document, by its position
@@ -91,24 +95,37 @@ ACTS = {
 }  # fmt: skip
 OUTCOMES = {"approved": "پذیرفته", "deficient": "دارای نقص", "rejected": "رد شده"}
 OWN_TITLE = "سندهای پرونده · Documents of the case"
-LINKED_TITLE = "سندهای پرونده‌های پیوسته · Documents of linked cases"
+LINKED_TITLE = "پرونده‌ی پیوسته · Linked case"
 _template = Environment(loader=DictLoader({"page": PAGE}), autoescape=True).get_template("page")
 
 
-def page(about: dict[str, Any], rows: Sequence[tuple[bool, int, int, Envelope]]) -> bytes:
-    """The page, from the documents alone: (of a linked case, position, recorded_at, document) in log order."""
-    own = [_row(position, at, paper) for linked, position, at, paper in rows if not linked]
-    others = [_row(position, at, paper) for linked, position, at, paper in rows if linked]
+def page(
+    about: dict[str, Any], rows: Sequence[tuple[bool, int, int, Envelope]], attached: Container[str] = ()
+) -> bytes:
+    """The page, from the documents alone: (of a linked case, position, recorded_at, document) in log order.
+
+    `attached` are the digests of the attachments that are in the file.
+    """
+    own = [_row(position, at, paper, attached) for linked, position, at, paper in rows if not linked]
+    others: dict[str, list[dict[str, Any]]] = {}
+    for linked, position, at, paper in rows:
+        if linked:
+            others.setdefault(_of(paper), []).append(_row(position, at, paper, attached))
     text = _template.render(
         about=about,
-        groups=[(OWN_TITLE, own), (LINKED_TITLE, others)],
+        groups=[(OWN_TITLE, own), *((f"{LINKED_TITLE} {name}", made) for name, made in others.items())],
         count=len(rows),
         count_fa=persian_digits(str(len(rows))),
     )
     return text.encode()
 
 
-def _row(position: int, at: int, paper: Envelope) -> dict[str, Any]:
+def _of(paper: Envelope) -> str:
+    """Which case a document is of: its procedure, and the beginning of its id."""
+    return f"{paper.pack.partition('@')[0]}/{paper.procedure.rpartition('/')[2]} {(paper.case or paper.digest.hex())[:12]}"
+
+
+def _row(position: int, at: int, paper: Envelope, attached: Container[str]) -> dict[str, Any]:
     return {
         "slot": f"{paper.step}:{paper.key}" if paper.key else paper.step,
         "issuer": paper.issuer,
@@ -123,6 +140,16 @@ def _row(position: int, at: int, paper: Envelope) -> dict[str, Any]:
         "digest": paper.digest.hex(),
         "deficiencies": paper.deficiencies,
         "fields": list(fields(paper.subject)),
+        "attachments": [
+            {
+                "digest": str(a["id"])[-64:],
+                "name": a.get("name") or str(a["id"])[-64:-52],
+                "kind": a["mediaType"],
+                "size": a["size"],
+                "here": str(a["id"])[-64:] in attached,
+            }
+            for a in paper.attachments
+        ],
     }
 
 

@@ -1,0 +1,188 @@
+"""Making a case file out of a node: which documents, proofs and attachments belong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from gardesh.exchange.case_file import (
+    DOCUMENTS,
+    KEYS,
+    LINKED,
+    Part,
+    container,
+    describe,
+    files,
+    named,
+    named_attachments,
+)
+from gardesh.exchange.case_file_keys import KeyRing
+from gardesh.model.document import Envelope, parse
+
+if TYPE_CHECKING:
+    from gardesh.node import Node
+
+Found = tuple[int, Envelope]
+"""(recorded_at, document)."""
+MOST_LINKED = 200
+"""How many linked cases are taken along at most, the nearest first."""
+ATTACHMENTS = 64 << 20
+"""How many bytes of attachments are taken along, unless another limit is given."""
+
+
+def export(node: Node, case_id: str, *, linked: bool = True, attachments: int = ATTACHMENTS) -> bytes:
+    """The case file of a case: its documents; those of the cases it is linked with (with `linked`; else the single ones
+    that it follows); and the documents that registered the keys they are signed with, back to the genesis; each with
+    its proof under one checkpoint. Attachments come along up to so many bytes in all, small ones first; what is left
+    out is named. Raises `no-such-case`.
+    """
+    case = node.sequencer.cases.get(case_id)
+    own = of_case(node, case_id)
+    others = linked_documents(node, case_id, own.values())
+    for other in linked_cases(node, case_id) if linked else ():
+        others |= of_case(node, other)
+    papers = [paper for _, paper in (*own.values(), *others.values())]
+    everything = {p: (KEYS, *found) for p, found in key_documents(node, papers).items()}
+    everything |= {p: (LINKED, *found) for p, found in others.items()}
+    everything |= {p: (DOCUMENTS, *found) for p, found in own.items()}
+    places = sorted(everything)
+    note = node.log.checkpoint(node.sequencer.last_at)
+    receipts = node.log.receipts([(p, everything[p][1]) for p in places], note)
+    parts = []
+    for place, receipt in zip(places, receipts, strict=True):
+        folder, at, paper = everything[place]
+        parts.append(Part(place, at, folder, paper, receipt.encode()))
+    ring = KeyRing()
+    for part in parts:
+        ring.register(part.position, part.name, part.paper)
+    label = own[max(own)][1].pack
+    digest = node.library.get(label).digest.hex()
+    procedure = f"{label.partition('@')[0]}/{case.procedure.name}"
+    about = describe(case_id, procedure, label, digest, parts[0].paper)
+    return container(files(about, note, parts, ring, kept(node, parts, attachments)))
+
+
+def kept(node: Node, parts: Iterable[Part], limit: int) -> dict[str, bytes]:
+    """The attachments that fit, by their digest in hex."""
+    found: dict[str, bytes] = {}
+    sizes = sorted((size, digest) for digest, (size, _) in named_attachments(parts).items())
+    for size, digest in sizes if node.blobs is not None else ():
+        if size <= limit and node.blobs is not None and node.blobs.size_of(bytes.fromhex(digest)) == size:
+            found[digest] = b"".join(node.blobs.read(bytes.fromhex(digest)))
+            limit -= size
+    return found
+
+
+def of_case(node: Node, case_id: str) -> dict[int, Found]:
+    rows = node.store.rows("SELECT position FROM documents WHERE case_id = ?", case_id)
+    return {p: document(node, p) for (p,) in rows}
+
+
+def linked_cases(node: Node, case_id: str) -> list[str]:
+    """The cases that this one opened or was opened for, those of these in turn, and so on.
+
+    A case of which one document served here (`reuse`) is not one: what else it holds concerns somebody else.
+    """
+    found: list[str] = []
+    ahead = [case_id]
+    while ahead and len(found) < MOST_LINKED:
+        current = ahead.pop(0)
+        if current != case_id:
+            found.append(current)
+        rows = node.store.rows(
+            "SELECT source_case, target_case, target_step FROM links WHERE source_case = ? OR target_case = ?"
+            " ORDER BY source_case, target_case",
+            current,
+            current,
+        )
+        for source, target, step_name in rows:
+            step = node.sequencer.cases.get(target).procedure.by_name.get(step_name)
+            other = source if target == current else target
+            if step is not None and step.reuse_about is None and other not in (case_id, *found, *ahead):
+                ahead.append(other)
+    return found
+
+
+def document(node: Node, position: int) -> Found:
+    at, signed, tail = node.store.one(
+        "SELECT d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x ON x.position = d.position"
+        " WHERE d.position = ?",
+        position,
+    )
+    return int(at), parse(bytes(signed) + bytes(tail))
+
+
+def position_of(node: Node, digest: bytes) -> int | None:
+    row = node.store.one("SELECT position FROM documents WHERE digest = ?", digest)
+    return None if row is None else int(row[0])
+
+
+def linked_documents(node: Node, case_id: str, own: Iterable[Found]) -> dict[int, Found]:
+    """Documents of other cases that this one follows or rests upon, with those that show how the cases hang together."""
+    wanted = {bytes.fromhex(case_id)}
+    known = set()
+    for _, paper in own:
+        wanted |= named(paper)
+        known.add(paper.digest)
+    positions = set()
+    for state in node.sequencer.cases.get(case_id).steps:
+        for slot in state.slots.values():
+            if slot.head is None or (link := slot.head.link) is None:
+                continue
+            wanted.add(slot.head.digest)
+            wanted |= _way(node, link.case, case_id)
+            rows = node.store.rows(
+                "SELECT position FROM documents WHERE case_id = ? AND step = ? AND key = ? AND act = 'reuse'",
+                link.case,
+                link.step,
+                link.key,
+            )
+            positions |= {p for (p,) in rows} if link.case != case_id else set()
+    positions |= {p for d in wanted - known if (p := position_of(node, d)) is not None}
+    return {p: document(node, p) for p in sorted(positions)}
+
+
+def _way(node: Node, start: str, case_id: str) -> set[bytes]:
+    """The documents that opened the cases from `start` up to `case_id`, if a way leads there."""
+    way: set[bytes] = set()
+    current = start
+    while current != case_id:
+        digest = bytes.fromhex(current)
+        position = position_of(node, digest)
+        if position is None or digest in way:
+            return set()
+        way.add(digest)
+        _, opening = document(node, position)
+        above = opening.case or (opening.for_slot.case if opening.for_slot is not None else None)
+        if above is None:
+            return set()
+        current = above
+    return way
+
+
+def key_documents(node: Node, papers: Iterable[Envelope]) -> dict[int, Found]:
+    """The genesis, the documents that adopted the packs or moved cases between their versions, and those that registered,
+    retired or revoked the keys of these documents, and of those in turn."""
+    found: dict[int, Found] = {}
+    about = {("core/packs", p.pack) for p in papers} | {("core/migrations", p.pack) for p in papers}
+    queue = sorted(about | {("core/keys", p.kid) for p in papers})
+    seen = set(queue)
+
+    def take(position: int) -> None:
+        if position not in found:
+            found[position] = document(node, position)
+            signer = ("core/keys", found[position][1].kid)
+            if signer not in seen:
+                seen.add(signer)
+                queue.append(signer)
+
+    take(0)
+    while queue:
+        register, key = queue.pop()
+        for entered, undone in node.store.rows(
+            "SELECT position, undone_at FROM entries WHERE register = ? AND key = ?", register, key
+        ):
+            take(entered)
+            if undone is not None:
+                take(undone)
+    return found
