@@ -6,11 +6,10 @@ write lock is taken; what depends on the log is checked inside it, in log order 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,18 +86,6 @@ class Checked:
     verified_by: str | None
 
 
-CHUNK = 8
-VERIFIERS = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
-"""Verifying lets go of the interpreter, so that cores do it side by side."""
-
-
-def _parsed(document: bytes) -> Envelope | Problem:
-    try:
-        return parse(document)
-    except Problem as problem:
-        return problem
-
-
 class Intake:
     """Submissions to one node. `submit` may be called from many threads: they share a transaction (group commit)."""
 
@@ -129,7 +116,7 @@ class Intake:
 
     def submit_all(self, documents: Sequence[bytes], now: int) -> list[Answer]:
         """A bundle in one transaction; each document has its own answer, in order."""
-        checked = self._all_checked(documents)
+        checked = [self._checked(d) for d in documents]
         with self._lock:
             return self._sequence(checked, now)
 
@@ -165,33 +152,12 @@ class Intake:
 
     def check(self, document: bytes) -> Checked:
         """Envelope, and signature when its key is known already. Raises Problem."""
-        return self._signed(parse(document))
-
-    def _signed(self, envelope: Envelope) -> Checked:
+        envelope = parse(document)
         key = self._keys.get(envelope.kid)
         if key is None:
             return Checked(envelope, None)
         verify(envelope, key)
         return Checked(envelope, envelope.kid)
-
-    def _all_checked(self, documents: Sequence[bytes]) -> list[Checked | Problem]:
-        """As `_checked`, of many: signatures are verified on other cores while the next documents are parsed."""
-        if len(documents) < 2 * CHUNK:
-            return [self._checked(d) for d in documents]
-        waiting = []
-        for first in range(0, len(documents), CHUNK):
-            parsed = [_parsed(d) for d in documents[first : first + CHUNK]]
-            waiting.append(VERIFIERS.submit(self._verified, parsed))
-        return [checked for each in waiting for checked in each.result()]
-
-    def _verified(self, parsed: Sequence[Envelope | Problem]) -> list[Checked | Problem]:
-        out: list[Checked | Problem] = []
-        for item in parsed:
-            try:
-                out.append(item if isinstance(item, Problem) else self._signed(item))
-            except Problem as problem:
-                out.append(problem)
-        return out
 
     # -- in log order -------------------------------------------------------------------------------------
 

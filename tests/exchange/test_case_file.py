@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gardesh import worked_file
 from gardesh.exchange import case_file, case_file_check, case_file_selection
-from gardesh.exchange.case_file_container import MAX_FILES
+from gardesh.exchange.case_file_container import MAX_FILES, _write_large, write
 from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.exchange.case_file_page import page
 from gardesh.exchange.document_check import verify_document
@@ -59,7 +59,7 @@ def packed(files: Files) -> bytes:
     about = canonical.decode(files["manifest.json"], canonical.Limits(size=1 << 24))
     listed = {n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in files.items()}
     del listed["manifest.json"]
-    return case_file.container({**files, "manifest.json": case_file.plain({**about, "files": listed})})
+    return write({**files, "manifest.json": case_file.plain({**about, "files": listed})})
 
 
 def names(files: Files, start: str) -> list[str]:
@@ -131,7 +131,7 @@ def test_an_altered_part_is_named_when_the_container_is_made_anew(part: str) -> 
     files = contents()
     name = names(files, part)[0]
     files[name] = files[name][:-10] + b"x" * 10
-    assert ("case-file-altered", "/" + name) in said(case_file.container(files))
+    assert ("case-file-altered", "/" + name) in said(write(files))
 
 
 @pytest.mark.parametrize("part", ["decoded/", "index.html", "README.txt", "keys.json"])
@@ -147,14 +147,14 @@ def test_a_manifest_that_names_another_pack_is_found() -> None:
         files = contents()
         before, after = files["manifest.json"].split(member)
         files["manifest.json"] = before + member + b"0" + after[1:]
-        assert said(case_file.container(files)) == [("case-file-altered", "/manifest.json")], member
+        assert said(write(files)) == [("case-file-altered", "/manifest.json")], member
 
 
 def test_a_removed_document_is_missed() -> None:
     files = contents()
     name = names(files, "documents/")[0]
     del files[name]
-    assert ("case-file-incomplete", "/" + name) in said(case_file.container(files))
+    assert ("case-file-incomplete", "/" + name) in said(write(files))
 
 
 def without(name: str) -> bytes:
@@ -226,7 +226,7 @@ def test_what_has_no_place_in_a_case_file_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/../../b", "documents\\x", "C:evil"])
 def test_a_name_that_leads_out_is_refused(name: str) -> None:
-    assert codes(case_file.container({**contents(), name: b"x"})) == {"case-file-unreadable"}
+    assert codes(write({**contents(), name: b"x"})) == {"case-file-unreadable"}
 
 
 def test_the_checkpoint_of_another_log_is_refused() -> None:
@@ -399,9 +399,7 @@ def test_any_json_for_a_manifest_is_refused_without_a_fault(data: st.DataObject)
     said_ = data.draw(value)
     if isinstance(said_, dict):
         said_["format"] = "gardesh-case-file/1"
-    assert not case_file_check.verify(
-        case_file.container({**contents(), "manifest.json": case_file.plain(said_)})
-    ).whole
+    assert not case_file_check.verify(write({**contents(), "manifest.json": case_file.plain(said_)})).whole
 
 
 def test_the_page_escapes_what_documents_say() -> None:
@@ -435,3 +433,8 @@ def test_one_document_is_checked_whole_and_in_part() -> None:
     with pytest.raises(Problem) as caught:
         verify_document(files[name], [key], proof)
     assert caught.value.code == "receipt-log-unknown"
+
+
+def test_the_container_is_the_zip_that_others_would_write() -> None:
+    files = contents()
+    assert write(files) == _write_large(files) == DATA

@@ -8,8 +8,6 @@ flipped bit of it is found.
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,12 +16,14 @@ import msgspec
 
 from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.exchange.case_file_page import page, readme
-from gardesh.model import canonical
 from gardesh.model.document import Envelope
 
 FORMAT = "gardesh-case-file/1"
 DOCUMENTS, LINKED, KEYS, ATTACHED = "documents", "linked", "keys", "attachments"
 CHECKPOINT, MANIFEST, KEY_LIST = "checkpoint", "manifest.json", "keys.json"
+
+
+_encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
 
 class Part(NamedTuple):
@@ -86,8 +86,8 @@ def files(
 
 
 def plain(value: Any) -> bytes:
-    """JSON for people, written one way: canonical, then indented."""
-    return msgspec.json.format(canonical.encode(value), indent=2) + b"\n"
+    """JSON for people, written one way: members in order, indented, numbers as they were signed."""
+    return msgspec.json.format(_encode(value), indent=2) + b"\n"
 
 
 def decoded(part: Part) -> bytes:
@@ -95,17 +95,6 @@ def decoded(part: Part) -> bytes:
     paper = part.paper
     said = {"position": part.position, "recorded_at": part.recorded_at, "digest": paper.digest.hex()}
     return plain({**said, "kid": paper.kid, "claims": paper.claims, "subject": paper.subject})
-
-
-def container(files: dict[str, bytes]) -> bytes:
-    """The one ZIP that these files make."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.external_attr = 3, 0o644 << 16
-            made.writestr(entry, files[name])
-    return out.getvalue()
 
 
 def named(paper: Envelope) -> set[bytes]:

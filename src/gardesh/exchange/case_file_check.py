@@ -22,7 +22,6 @@ from gardesh.exchange.case_file import (
     LINKED,
     MANIFEST,
     Part,
-    container,
     describe,
     files,
     named_attachments,
@@ -35,6 +34,7 @@ from gardesh.exchange.case_file_container import (
     first_change,
     flaw,
     read,
+    write,
 )
 from gardesh.exchange.case_file_keys import GENESIS, KeyRing
 from gardesh.exchange.case_file_links import belonging
@@ -90,6 +90,8 @@ class Verification:
     size: int = 0
     root: str = ""
     documents: int = 0
+    verified: int = 0
+    """How many documents were verified: those of the case, of linked cases, and those that registered the keys."""
     attachments: int = 0
     left_out: list[str] = field(default_factory=list)
     """Attachments that documents name and that are not in the file, by their SHA-256: no flaw, but not checked."""
@@ -135,10 +137,11 @@ class _Check:
         parts = self.receipts(papers, self.checkpoint(papers[0][2]))
         self.signatures(parts)
         self.found.documents = sum(p.folder != KEYS for p in parts)
+        self.found.verified = len(parts)
         self.found.problems += belonging(parts, self.found.case)
         if not self.found.problems:
             self.rendered(about, parts)
-        if not self.found.problems and (again := container(self.files)) != self.data:
+        if not self.found.problems and (again := write(self.files)) != self.data:
             self.bad(first_change(again, self.data))
 
     def manifest(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 
 from gardesh.model.problem import Problem, define
 
@@ -54,6 +55,60 @@ def flaw(code: str, part: str, **params: object) -> Problem:
     return Problem(code, "/" + part, part=part, **params)
 
 
+_LOCAL, _CENTRAL, _END = struct.Struct("<4s5H3L2H"), struct.Struct("<4s4B4H3L5H2L"), struct.Struct("<4s4H2LH")
+_FIXED = (20, 0, 0, 0, 33)
+"""Version, no flags, stored, midnight of 1980-01-01."""
+_UNIX, _MODE, _CLASSIC = 3, 0o644 << 16, 60_000
+
+
+def write(files: Mapping[str, bytes]) -> bytes:
+    """The one ZIP that these files make: entries sorted, stored uncompressed, with fixed times and attributes."""
+    if len(files) > _CLASSIC or sum(map(len, files.values())) > MAX_BYTES:
+        return _write_large(files)
+    parts: list[bytes] = []
+    directory: list[bytes] = []
+    at = 0
+    for name in sorted(files):
+        data, raw = files[name], name.encode()
+        check, size = zlib.crc32(data), len(data)
+        parts += [_LOCAL.pack(b"PK\3\4", *_FIXED, check, size, size, len(raw), 0), raw, data]
+        directory.append(
+            _CENTRAL.pack(
+                b"PK\1\2", 20, _UNIX, 20, 0, *_FIXED[1:], check, size, size, len(raw), 0, 0, 0, 0, _MODE, at
+            )
+            + raw
+        )
+        at += _LOCAL.size + len(raw) + size
+    listed = b"".join(directory)
+    count = len(files)
+    return b"".join([*parts, listed, _END.pack(b"PK\5\6", 0, 0, count, count, len(listed), at, 0)])
+
+
+def _write_large(files: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = _UNIX, _MODE
+            made.writestr(entry, files[name])
+    return out.getvalue()
+
+
+def taken_apart(data: bytes) -> dict[str, bytes] | None:
+    """The files of a container that is exactly as `write` makes it; None for any other, which `read` looks at."""
+    files: dict[str, bytes] = {}
+    at, end = 0, len(data) - _END.size
+    while data[at : at + 4] == b"PK\3\4" and at + _LOCAL.size <= end:
+        *_, size, length, _ = _LOCAL.unpack_from(data, at)
+        start = at + _LOCAL.size + length
+        name = data[at + _LOCAL.size : start].decode("ascii", "replace")
+        if _NAME.fullmatch(name) is None or start + size > end:
+            return None
+        files[name] = data[start : start + size]
+        at = start + size
+    return files if len(files) <= _CLASSIC and write(files) == data else None
+
+
 def read(data: bytes) -> tuple[dict[str, bytes], list[Problem]]:
     """The files of a case file, and what was wrong with single ones. Raises Problem where nothing can be read.
 
@@ -61,6 +116,9 @@ def read(data: bytes) -> tuple[dict[str, bytes], list[Problem]]:
     """
     if len(data) > MAX_BYTES:
         raise Problem(TOO_LARGE, "/" + WHOLE, bytes=MAX_BYTES, files=MAX_FILES)
+    as_written = taken_apart(data)
+    if as_written is not None:
+        return as_written, []
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
     try:

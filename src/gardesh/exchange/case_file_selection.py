@@ -10,12 +10,12 @@ from gardesh.exchange.case_file import (
     KEYS,
     LINKED,
     Part,
-    container,
     describe,
     files,
     named,
     named_attachments,
 )
+from gardesh.exchange.case_file_container import write
 from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.model.document import Envelope, parse
 
@@ -59,7 +59,7 @@ def export(node: Node, case_id: str, *, linked: bool = True, attachments: int = 
     digest = node.library.get(label).digest.hex()
     procedure = f"{label.partition('@')[0]}/{case.procedure.name}"
     about = describe(case_id, procedure, label, digest, parts[0].paper)
-    return container(files(about, note, parts, ring, kept(node, parts, attachments)))
+    return write(files(about, note, parts, ring, kept(node, parts, attachments)))
 
 
 def kept(node: Node, parts: Iterable[Part], limit: int) -> dict[str, bytes]:
