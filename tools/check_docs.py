@@ -9,6 +9,7 @@ a block fenced ```yaml file=path is written to that path first. `make …` comma
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pkgutil
 import re
@@ -16,7 +17,11 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import command_line_page
 
 ROOT = Path(__file__).parents[1]
 RUN = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs" / "tutorial").glob("*.md"))]
@@ -66,7 +71,19 @@ def formats_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-GENERATED = {"docs/reference/problems.md": problems_page, "docs/reference/formats.md": formats_page}
+def schema_page(kind: str) -> str:
+    """docs/reference/schema/<kind>.schema.json, from the code."""
+    made = importlib.import_module("gardesh.study.pack_schema").published()[kind]
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+KINDS = ("pack", "document", "procedure", "register", "case")
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/reference/problems.md": problems_page,
+    "docs/reference/formats.md": formats_page,
+    "docs/reference/command-line.md": command_line_page.page,
+    **{f"docs/reference/schema/{kind}.schema.json": partial(schema_page, kind) for kind in KINDS},
+}
 
 
 def check_generated(write: bool) -> list[str]:
@@ -74,6 +91,7 @@ def check_generated(write: bool) -> list[str]:
     for path, make in GENERATED.items():
         text = make()
         if write:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(text, encoding="utf-8")
         elif not (ROOT / path).is_file() or (ROOT / path).read_text(encoding="utf-8") != text:
             wrong.append(f"{path} is not up to date: tools/check_docs.py --write")

@@ -11,7 +11,6 @@ import typer
 
 from gardesh import template, worked, worked_file
 from gardesh.cli import output
-from gardesh.model import pack as language
 from gardesh.model.library import Library
 from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
@@ -20,6 +19,7 @@ from gardesh.play_page import STATES_FA, Row, by_clock, moment, named, page, sai
 from gardesh.record import folder
 from gardesh.study.lint import lint as find_faults
 from gardesh.study.pack_page import describe
+from gardesh.study.pack_schema import published
 
 app = typer.Typer(no_args_is_help=True, help="Make, check, play and test packs.")
 Folder = Annotated[Path, typer.Argument(help="The pack's folder.", exists=True, file_okay=False)]
@@ -294,7 +294,7 @@ def schema(
     to: Annotated[Path | None, typer.Option("--to", help="Write all of them into this folder.")] = None,
 ) -> None:
     """Print the JSON Schema of the files of a pack, for editors."""
-    schemas = {**language.schemas(), "case": worked.schema()}
+    schemas = published()
     if to is None:
         output.emit(schemas[kind] if kind is not None else schemas)
         return

@@ -221,33 +221,51 @@ class Step(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={
     by: str | None = None
     """A role; or, with `each`, `each.<field>`: the field of the element that names the role."""
     needs: list[Need] = []
+    """What must stand before: steps, or named parts of them, or `any` of several."""
     when: Expression | None = None
+    """Whether the step applies: true, false, or not known before the documents that it reads have come."""
     each: Expression | None = None
+    """A list: the step has one slot per element."""
     key: str | None = None
     """With `each` over maps: the field that names the slot (default `key`; of documents, their own slot's key)."""
     many: bool = False
+    """Any number of documents, while the window (`within` or `until`) is open."""
     at_least: Annotated[int, Meta(ge=0)] = 0
+    """How many of a `many` must stand before its window closes."""
     within: TermText | None = None
+    """How long it may take, from when it can be done: 7wd, 12wh, 30d, 48h, 90m, 3mo, or setting:name."""
     until: Expression | None = None
     """In the place of `within`: the instant or the last day that the documents name, which the step needs."""
     on_silence: Silence | None = None
+    """What the passing of the term means: escalate, deemed, or lapse."""
     answer_within: AnswerTerm | None = None
+    """The applicant's own term when the document was returned as deficient."""
     clock: Literal["restart", "resume"] = "restart"
+    """How the office's term goes on after a deficiency was mended."""
     calendar: Reference | None = None
     rules: list[Rule] = []
     """Checks over `this`, `each`, and the documents that the step needs."""
     decides: bool | list[Outcome] = False
+    """The document carries an outcome: approved, deficient or rejected."""
     from_: Reference | None = None
+    """The procedure whose case, when it closes, fills this slot."""
     opens: Reference | None = None
+    """The procedure of which this document opens a case."""
     reuse: Reuse | None = None
+    """A valid document of this type about the same subject in another case serves here: once-only."""
     fee: Name | Fee | None = None
+    """An item of the tariff that is due with the step; with `prepaid`, the step waits for that receipt."""
     enters: list[Entry] = []
+    """What the document enters in registers while it counts."""
     corrects: Ways | None = None
+    """Who may replace the document, and until which step. By default its issuer, until the case is closed."""
     withdraws: Ways | None = None
     revokes: Ways | None = None
     confirms: Ways | None = None
     reads: Literal["direct", "deep"] = "direct"
+    """`deep`: the holder also reads what the documents that it needs rest on."""
     optional: bool = False
+    """May be issued although nothing waits for it."""
 
 
 class BoundTo(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
