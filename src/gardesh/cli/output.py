@@ -65,10 +65,10 @@ def title(text: Any) -> str:
 
 
 def when(ms: int | None) -> str:
-    """An instant: ISO in English, Jalali with Persian digits in Persian."""
+    """An instant to the second: ISO in English, Jalali with Persian digits in Persian. `--json` has the ms."""
     if ms is None:
         return "—"
-    return jalali(ms) if settings_.lang == "fa" else iso(ms)
+    return jalali(ms) if settings_.lang == "fa" else iso(ms - ms % 1000)
 
 
 def number(value: object) -> str:
