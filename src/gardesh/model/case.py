@@ -58,6 +58,8 @@ class Case:
         self.asked_by: tuple[str, str, str] | None = None
         self.records: dict[bytes, Any] = {}
         self.dirty: dict[int, set[str] | None] = dict.fromkeys(range(len(self.steps)))
+        self.open_questions = set(range(len(self.steps)))
+        """The steps of which it is to be decided again whether and how often they apply."""
         self.looked: dict[int, set[str] | None] = {}
         """What the last `settle` looked at, step by step: some slots, or (None) all."""
         self.demanded: set[Place] = set()
@@ -278,9 +280,11 @@ class Case:
 
     def mark(self, dependent: int, source: int, changed: set[str] | None) -> None:
         """A change below: only one's own key where the need says so, else all slots."""
+        step = self.procedure.steps[dependent]
+        if source in step.reads:
+            self.open_questions.add(dependent)
         if self.dirty.get(dependent, set()) is None:
             return
-        step = self.procedure.steps[dependent]
         own_key = changed is not None and source not in step.reads and self.procedure.steps[source].multiple
         if own_key:
             own_key = all(r.same_key for n in step.needs for r in n.refs if r.step == source)
@@ -293,7 +297,8 @@ class Case:
         """Look at a step again. Returns the keys that changed; None when more than single slots changed."""
         state = self.steps[step.index]
         all_changed = False
-        if keys is None:
+        if keys is None and step.index in self.open_questions:
+            self.open_questions.discard(step.index)
             before = (
                 state.applies,
                 tuple(k for k, s in state.slots.items() if s.applies) if step.each else (),

@@ -92,7 +92,7 @@ waits = Table(
     Column("since", Big, nullable=False),
     Column("deadline", Big),
     Column("shown", LargeBinary, nullable=False),
-    Index("waits_of_role", "role", "deadline"),
+    Index("waits_of_role", "role", "state", "deadline", "case_id"),
 )
 entries = Table(
     "entries",

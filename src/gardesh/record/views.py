@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -161,14 +162,18 @@ class Views:
     def worklist(self, org: str, roles: frozenset[str], now: int, limit: int = 50) -> list[dict[str, Any]]:
         """What waits on an organisation, by deadline; what has none comes last."""
         found: list[dict[str, Any]] = []
-        for role in sorted(roles):
-            rows = self.store.rows(
-                "SELECT w.case_id, w.slot, w.state, w.org, w.since, w.deadline, c.pack, c.procedure FROM waits w"
-                " JOIN cases c ON c.id = w.case_id WHERE w.role = ? AND w.state IN ('due', 'returned')"
-                " AND (w.org IS NULL OR w.org = ?) ORDER BY w.deadline IS NULL, w.deadline, w.case_id LIMIT ?",
-                role,
-                org,
-                limit,
+        sql = (
+            "SELECT w.case_id, w.slot, w.state, w.org, w.since, w.deadline, c.pack, c.procedure FROM waits w"
+            " JOIN cases c ON c.id = w.case_id WHERE w.role = ? AND w.state = ? AND w.deadline IS {} NULL"
+            " AND (w.org IS NULL OR w.org = ?) ORDER BY w.deadline, w.case_id LIMIT ?"
+        )
+        for role, state_ in product(sorted(roles), ("due", "returned")):
+            # By the index, with and without a deadline apart: each reads as many rows as it gives.
+            rows = self.store.rows(sql.format("NOT"), role, state_, org, limit)
+            rows += (
+                self.store.rows(sql.format(""), role, state_, org, limit - len(rows))
+                if len(rows) < limit
+                else []
             )
             for case_id, slot, state, bound, since, deadline, pack, procedure in rows:
                 found.append(
