@@ -235,7 +235,7 @@ class Cases:
 
     def unlink(self, target: Target) -> None:
         """A slot follows one other at a time: what it followed before, it no longer does."""
-        self.before_load()
+        self._write_links()
         rows = self.store.rows(
             "SELECT source_case FROM links WHERE target_case = ? AND target_step = ? AND target_key = ?",
             *target,

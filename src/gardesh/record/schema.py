@@ -119,6 +119,7 @@ links = Table(
     Column("target_case", String(64), primary_key=True),
     Column("target_step", Text, primary_key=True),
     Column("target_key", Text, primary_key=True),
+    Index("links_of_target", "target_case", "target_step", "target_key"),
 )
 mirrors = Table(
     "mirrors",
