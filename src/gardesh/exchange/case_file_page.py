@@ -18,7 +18,7 @@ PAGE = """<!doctype html>
 <title>{{ about.procedure }} {{ about.case[:12] }}</title>
 <style>
 body { font: 15px/1.6 Vazirmatn, "Noto Sans Arabic", Tahoma, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem }
-h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin: 1.2rem 0 .3rem } h3 { font-size: 1rem; margin: .2rem 0 }
+p { overflow-wrap: anywhere } h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin: 1.2rem 0 .3rem } h3 { font-size: 1rem; margin: .2rem 0 }
 section { border-top: 1px solid #8886; padding: .5rem 0 }
 table { border-collapse: collapse; width: 100%; break-inside: auto } tr { break-inside: avoid }
 th, td { text-align: start; vertical-align: top; padding: .1rem .4rem; border-bottom: 1px solid #8883; overflow-wrap: anywhere }
