@@ -58,7 +58,7 @@ class BilingualConsole(Console):
 
     def __init__(self, name: str, persian: Callable[[], bool]) -> None:
         self.paragraphs = Paragraphs(name, persian)
-        super().__init__(file=cast(IO[str], self.paragraphs), highlight=False)
+        super().__init__(file=cast(IO[str], self.paragraphs), highlight=False, emoji=False)
 
     def print(self, *objects: Any, **options: Any) -> None:
         self.paragraphs.width = self.width if self.is_terminal else 0
