@@ -37,23 +37,24 @@ class Moves:
         self.at = sequencer
         self.cases, self.library, self.store = sequencer.cases, sequencer.library, sequencer.store
 
-    def asked(self, changes: Sequence[Change], now: int) -> list[Moved]:
-        """The cases that these entries move, moved in memory alone. Raises Problem where one cannot be."""
+    def asked(self, by: Case, changes: Sequence[Change], now: int) -> list[Moved]:
+        """The cases that these entries move, moved in memory alone; never the one whose document enters them.
+
+        Raises Problem where one cannot be moved.
+        """
         out: list[Moved] = []
         for effect, sign in changes:
             if effect.register == REGISTER and sign > 0:
-                out += self.planned(effect.key, effect.value, now)
+                out += self.planned(effect.key, effect.value, now, but=by.id)
         self.at.registers.check([change for moved in out for change in moved.changes])
         return out
 
-    def planned(self, label: str, value: Any, now: int) -> list[Moved]:
+    def planned(self, label: str, value: Any, now: int, but: str = "") -> list[Moved]:
         """What moving cases from the version `label` would do; `value` is `{to, cases?}`, by default all open cases."""
         to, named = str(value["to"]), value.get("cases")
         self.at.gate.in_force(to, "/credentialSubject/to", now)
-        return [
-            self._moved(case_id, label, to, now)
-            for case_id in (self._open(label) if named is None else named)
-        ]
+        cases = self._open(label) if named is None else named
+        return [self._moved(case_id, label, to, now) for case_id in cases if case_id != but]
 
     def _open(self, label: str) -> list[str]:
         self.at._flush()

@@ -204,7 +204,7 @@ class Sequencer:
                 opened, more = self.cases.opening(case, verdict, position, now)
                 changes = changes + more
             self.registers.check(changes)
-            moves = self.moves.asked(changes, now)
+            moves = self.moves.asked(case, changes, now)
             if paper.act in ("issue", "correct"):
                 head.about = self.cases.about(case, verdict.step, head, position, now)
                 index = self._identified(case, verdict.step, head, now)
