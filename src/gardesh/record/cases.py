@@ -20,7 +20,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import ISSUED, Head, Link, Place
 from gardesh.record import schema
-from gardesh.record.registers import Registers
+from gardesh.record.registers import NOWHERE, Registers
 from gardesh.record.store import Store
 
 NO_SUCH_CASE = define(
@@ -114,8 +114,27 @@ class Cases:
             case_id, self.library.procedure(first[0] if first else label, name), opener, opened_at
         )
 
-    def _fold(self, case_id: str, procedure: Procedure, opener: str, opened_at: int) -> Case:
-        then = Then(self.registers)
+    def before(self, case_id: str, position: int, at: int, then: Then) -> Case:
+        """The case as it was at `at` before the document at `position` was judged, in the world `then`.
+
+        Raises `no-such-case`.
+        """
+        now = self.get(case_id)
+        case = self._fold(case_id, now.first_procedure, now.opener, now.opened_at, then, position)
+        then.position = position
+        let_pass(case, at)
+        return case
+
+    def _fold(
+        self,
+        case_id: str,
+        procedure: Procedure,
+        opener: str,
+        opened_at: int,
+        then: Then | None = None,
+        upto: int = NOWHERE,
+    ) -> Case:
+        asked, then = then, then or Then(self.registers)
         case = Case(case_id, procedure, then, opener, opened_at)
         events: list[tuple[int, int, int, Any]] = []
         for position, at, signed, data in self.store.rows(
@@ -132,13 +151,15 @@ class Cases:
             "SELECT position, at, label FROM migrations WHERE case_id = ? ORDER BY position", case_id
         ):
             events.append((position, 0, at, self.library.procedure(label, procedure.name)))
-        for position, _, at, what in sorted(events, key=lambda e: (e[0], e[1])):
+        for position, _, at, what in sorted((e for e in events if e[0] < upto), key=lambda e: (e[0], e[1])):
             then.position = position
             if isinstance(what, Procedure):
                 let_pass(case, at)
                 case = migrate(case, what, at).case
             else:
                 self._replay(case, position, at, what)
+        if asked is not None:
+            return case
         case.world = self.registers
         due = self.waking.get(case_id)
         while (

@@ -54,15 +54,29 @@ class Registers:
 
     def value(self, register: str, key: str, position: int, at: int) -> Any:
         """The value in force: entered before `position`, not taken back before it, and valid at `at`."""
+        found = self.entry(register, key, position, at)
+        return None if found is None else found.value
+
+    def entry(self, register: str, key: str, position: int, at: int) -> Row | None:
+        """The entry in force, with the digest of the document that made it."""
         for row in reversed(self._rows(register, str(key))):
             if row.position >= position or (row.undone_at is not None and row.undone_at < position):
                 continue
             if (row.since is None or row.since <= at) and (row.until is None or at < row.until):
-                return row.value
+                return row
         return None
+
+    def last(self, register: str, key: str, position: int) -> Row | None:
+        """The last entry of a balance before `position`."""
+        return next((r for r in reversed(self._rows(register, str(key))) if r.position < position), None)
 
     def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
         """The values in force of the keys that begin with `prefix`, in key order, of its first keys."""
+        found = (self.value(register, key, position, at) for key in self.keys(register, prefix))
+        return [value for value in found if value is not None]
+
+    def keys(self, register: str, prefix: str) -> list[str]:
+        """The first keys that begin with `prefix`, in order."""
         self.flush()
         rows = self.store.rows(
             "SELECT DISTINCT key FROM entries WHERE register = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
@@ -71,8 +85,7 @@ class Registers:
             prefix + chr(0x10FFFF),
             MOST_VALUES + 1,
         )
-        found = (self.value(register, key, position, at) for (key,) in rows)
-        return [value for value in found if value is not None]
+        return [str(key) for (key,) in rows]
 
     def balance(self, register: str, key: str, position: int) -> Decimal:
         for row in reversed(self._rows(register, str(key))):

@@ -1,0 +1,169 @@
+"""Why a document is as it is: what it rests on, and what its rules looked up, back to who decided that (`explain`).
+
+The document is judged once more at its place in the log, in a world that notes what is looked up. Nothing of this
+knows what the documents are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from gardesh.model import fold
+from gardesh.model.case import Case
+from gardesh.model.document import Envelope, parse
+from gardesh.model.fold import CLOCK_ACTS
+from gardesh.model.library import Library
+from gardesh.model.problem import Problem, define
+from gardesh.record.cases import Cases, Then
+from gardesh.record.registers import NOWHERE, Registers, Row
+from gardesh.record.store import Store
+from gardesh.record.views import Views
+
+NO_SUCH_ENTRY = define(
+    "no-such-entry",
+    404,
+    en="Nothing is in force in the register {register} under {key}.",
+    fa="در دفتر ثبت {register} برای {key} چیزی نافذ نیست.",
+)
+SHOWN = 20
+"""How many documents of a step of many are told at most; the others are counted."""
+QUIET = ("core/keys", "core/accreditations", "core/packs")
+"""Registers whose looking up is not told: every document rests on them."""
+
+
+@dataclass(slots=True)
+class Told:
+    """A document, and what led to it. `how` says by what it is here: a slot, or `register#key`."""
+
+    how: str
+    document: dict[str, Any]
+    because: list[Told] = field(default_factory=list)
+    left_out: int = 0
+    """How many more there are of the same kind."""
+    above: bool = False
+    """Whether it was told before, with what led to it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        out = {"how": self.how, **self.document, "because": [b.as_dict() for b in self.because]}
+        out |= {"left_out": self.left_out} if self.left_out else {}
+        return {**out, "told_above": True} if self.above else out
+
+
+class Noting(Then):
+    """The registers as they stood, noting each entry that is looked up while `looked` is not None."""
+
+    def __init__(self, registers: Registers) -> None:
+        super().__init__(registers)
+        self.looked: dict[tuple[str, str], Row] | None = None
+
+    def note(self, register: str, key: str, row: Row | None) -> None:
+        if self.looked is not None and row is not None and register not in QUIET:
+            self.looked.setdefault((register, key), row)
+
+    def value(self, register: str, key: str, position: int, at: int) -> Any:
+        self.note(register, str(key), self.registers.entry(register, str(key), position, at))
+        return super().value(register, key, position, at)
+
+    def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
+        for key in self.registers.keys(register, prefix):
+            self.note(register, key, self.registers.entry(register, key, position, at))
+        return super().values(register, prefix, position, at)
+
+    def balance(self, register: str, key: str, position: int) -> Decimal:
+        self.note(register, str(key), self.registers.last(register, str(key), position))
+        return super().balance(register, key, position)
+
+
+class Explainer:
+    """Explains documents of one record. Reads only."""
+
+    def __init__(self, store: Store, library: Library) -> None:
+        self.store, self.views = store, Views(store, library)
+        self.registers = Registers(store)
+        self.cases = Cases(store, library, self.registers)
+        self.seen: set[int] = set()
+
+    def explain(self, name: str, depth: int = 6) -> Told:
+        """Of a document (its position or the beginning of its digest), or of what is in force in a register
+        (`core/tariffs#item`). Raises `no-such-document`, `no-such-entry`."""
+        register, sign, key = name.partition("#")
+        if not sign:
+            position = self.views.document(name)[0]
+            return self._told("", position, depth)
+        row = self.registers.entry(register, key, NOWHERE, self._now()) or self.registers.last(
+            register, key, NOWHERE
+        )
+        if row is None:
+            raise Problem(NO_SUCH_ENTRY, register=register, key=key)
+        return self._told(name, self._position(row.digest), depth)
+
+    def _now(self) -> int:
+        (at,) = self.store.one("SELECT max(recorded_at) FROM documents")
+        return int(at or 0)
+
+    def _position(self, digest: bytes) -> int:
+        return int(self.store.one("SELECT position FROM documents WHERE digest = ?", digest)[0])
+
+    def _told(self, how: str, position: int, depth: int) -> Told:
+        _, at, case_id, data = self.views.document(str(position))
+        paper = parse(data)
+        told = Told(
+            how,
+            {
+                "document": paper.digest.hex(),
+                "position": position,
+                "recorded_at": at,
+                "case": case_id,
+                "step": paper.step,
+                "type": paper.type,
+                "issuer": paper.issuer,
+                "act": paper.act,
+                "outcome": paper.outcome,
+                "subject": paper.subject,
+            },
+        )
+        told.above = position in self.seen
+        if told.above or depth == 0:
+            return told
+        self.seen.add(position)
+        world = Noting(self.registers)
+        case = self.cases.before(case_id, position, at, world) if paper.case is not None else None
+        if case is not None:
+            for how_, others, left in self._basis(case, paper):
+                told.because += [self._told(how_, other, depth - 1) for other in others]
+                if left:
+                    told.because[-1].left_out = left
+        for (register, key), row in self._looked_up(case, paper, world, position, at):
+            told.because.append(self._told(f"{register}#{key}", self._position(row.digest), depth - 1))
+        return told
+
+    def _basis(self, case: Case, paper: Envelope) -> Iterator[tuple[str, list[int], int]]:
+        """The documents that it states as its basis: of a step of several, all that stood then."""
+        for slot, digest in paper.basis:
+            step = case.procedure.by_name[slot.partition(":")[0]]
+            if ":" in slot or not step.multiple:
+                row = self.store.one("SELECT position FROM documents WHERE digest = ?", digest)
+                if row is not None:
+                    yield slot, [int(row[0])], 0
+                continue
+            heads = [s.head for _, s in case.counted(step) if s.head is not None]
+            for head in heads[:SHOWN]:
+                left = len(heads) - SHOWN if head is heads[:SHOWN][-1] else 0
+                yield f"{slot}:{head.key}", [head.position], max(left, 0)
+
+    def _looked_up(
+        self, case: Case | None, paper: Envelope, world: Noting, position: int, at: int
+    ) -> list[tuple[tuple[str, str], Row]]:
+        """What judging it once more looks up in registers."""
+        if paper.act in CLOCK_ACTS:
+            return []
+        if case is None:
+            now = self.cases.get(paper.digest.hex())
+            case = Case(now.id, now.first_procedure, world, now.opener, at)
+            world.position = position
+        world.looked = {}
+        fold.accept(case, paper, at, position)
+        return sorted(world.looked.items())
