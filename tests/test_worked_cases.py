@@ -27,8 +27,8 @@ every_case = pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parents[1
 
 def play(path: Path, between: Callable[[Node], None] = lambda node: None) -> Player:
     """Play a worked case; `between` is called with the node before each act."""
-    packs = folder.gather(path.parents[1])
-    player = Player(packs, worked_file.load(path))
+    made = worked_file.load(path)
+    player = Player(worked_file.packs(path, made), made)
     player.node.sequencer.clock = steady(player.node.sequencer.clock)
     between(player.node)
     for played in player.run():

@@ -124,6 +124,8 @@ class WorkedCase(Struct, forbid_unknown_fields=True, kw_only=True):
     follows: Name | None = None
     """Another file of the folder whose acts are played first; `start` is then that file's."""
     versions: list[Version] = []
+    packs: list[Name] = []
+    """Further packs that take part, beside the folder's own and those that it requires."""
     procedure: str
     parties: dict[str, Name | list[Name] | Party]
     registers: dict[str, dict[str, Any]] = {}

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gardesh import worked
+from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.record import folder
 from gardesh.worked import CASE_FILE_MALFORMED, Act, WorkedCase
@@ -20,6 +21,16 @@ def load(path: Path) -> WorkedCase:
     called as that file. Raises `case-file-malformed`.
     """
     return _load(path, ())
+
+
+def packs(path: Path, made: WorkedCase) -> list[Pack]:
+    """The pack that the worked case at `path` belongs to, first; those it requires, and those that take part."""
+    root = path.parents[1]
+    found = {each.name: each for each in folder.gather(root)}
+    for name in made.packs:
+        for each in folder.gather(folder.find(name, root.resolve().parent)):
+            found.setdefault(each.name, each)
+    return list(found.values())
 
 
 def _load(path: Path, seen: tuple[str, ...]) -> WorkedCase:
@@ -42,6 +53,7 @@ def _load(path: Path, seen: tuple[str, ...]) -> WorkedCase:
         parties={**first.parties, **made.parties},
         registers={r: {**first.registers.get(r, {}), **made.registers.get(r, {})} for r in every},
         versions=[*first.versions, *made.versions],
+        packs=[*first.packs, *made.packs],
         start=first.start,
     )
 

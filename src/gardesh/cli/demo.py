@@ -55,7 +55,9 @@ def demo(
     path = root / "cases" / "story.yaml"
     made = worked_file.load(path)
     with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
-        player = Player(folder.gather(root), made, Store(str(Path(place) / "node.sqlite"), create=True))
+        player = Player(
+            worked_file.packs(path, made), made, Store(str(Path(place) / "node.sqlite"), create=True)
+        )
         try:
             if output.as_json():
                 lines(player)

@@ -12,7 +12,6 @@ import typer
 from gardesh import template, worked, worked_file
 from gardesh.cli import output
 from gardesh.model.library import Library
-from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.play import Played, Player
 from gardesh.play_page import STATES_FA, Row, by_clock, moment, named, page, said
@@ -54,14 +53,14 @@ def test(
     only: Annotated[str, typer.Option("--case", "-c", help="Only the worked case of this name.")] = "",
 ) -> None:
     """Play all worked cases of a pack; each must go as it says."""
-    packs = folder.gather(pack)
+    folder.gather(pack)
     results = []
     for path in sorted((pack / "cases").glob("*.yaml")):
         if only and path.stem != only:
             continue
         made, failures = case_in(path)
         if made is not None:
-            failures = play_all(packs, made)
+            failures = play_all(path, made)
         name = made.case if made is not None else path.stem
         results.append({"case": name, "file": path.name, "passed": not failures, "failures": failures})
         if not output.as_json():
@@ -93,9 +92,9 @@ def failure_of(problem: Problem) -> str:
     return f"{problem.code} at {problem.pointer or '/'}: {problem.sentence('en')}"
 
 
-def play_all(packs: list[Pack], made: worked.WorkedCase) -> list[str]:
+def play_all(path: Path, made: worked.WorkedCase) -> list[str]:
     try:
-        player = Player(packs, made)
+        player = Player(worked_file.packs(path, made), made)
         return [f"act {p.number}: {f}" for p in player.run() for f in p.failures]
     except Problem as problem:
         return [failure_of(problem)]
@@ -112,8 +111,9 @@ def play(
 
     With --json and on the page: the state, reason and term of every slot.
     """
-    packs = folder.gather(pack_of(case))
+    pack_of(case)
     made = worked_file.load(case)
+    packs = worked_file.packs(case.resolve(), made)
     player = Player(packs, made)
     acts: list[Row] = []
     failed = 0
