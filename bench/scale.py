@@ -50,17 +50,17 @@ def open_case(node: Node) -> str:
     return str(row[0])
 
 
-def grow(node: Node, size: int) -> None:
+def grow(node: Node, size: int, procedure: str = "import") -> None:
     """Copy rows until the store holds `size` documents, in thirty-document cases, a tenth of them open."""
     store = node.store
     (have,) = store.one("SELECT count(*) FROM documents")
-    (pack,) = store.one("SELECT pack FROM cases WHERE procedure = 'import' LIMIT 1")
+    (pack,) = store.one("SELECT pack FROM cases WHERE procedure = ? LIMIT 1", procedure)
     (shown,) = store.one("SELECT shown FROM waits LIMIT 1")
     documents, cases, waits = [], [], []
     for i in range(have // 30, size // 30):
         case_id = hashlib.sha256(b"copied-%d" % i).hexdigest()
         is_open = i % 10 == 0
-        cases.append((case_id, pack, "import", "copied", i, None if is_open else i, False, i, None))
+        cases.append((case_id, pack, procedure, "copied", i, None if is_open else i, False, i, None))
         if is_open:
             waits.append(
                 (case_id, 9, "", "order-registration", "due", "trade-promotion", None, i, i + 10**9, shown)

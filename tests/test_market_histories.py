@@ -208,3 +208,14 @@ def test_any_history_explains_itself_and_is_the_same_from_its_documents(
         node.intake.pass_time(market.now)
         assert node.log.edge.root() == market.node.log.edge.root()
         assert views_differ(market.store, node.store) == []
+
+
+def test_a_window_that_opens_anew_is_shown_with_its_new_term() -> None:
+    market = Market()
+    case = market.apply()
+    before = market.store.one("SELECT deadline FROM waits WHERE case_id = ? AND slot = 'objection'", case)
+    market.wait(HOUR)
+    market.do("ali", "application", application("ali", area="harbour"), case, act="correct")
+    after = market.store.one("SELECT deadline FROM waits WHERE case_id = ? AND slot = 'objection'", case)
+    assert after[0] == before[0] + HOUR
+    explains_itself(market.node)

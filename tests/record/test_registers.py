@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -93,6 +94,16 @@ steps = st.lists(
 )
 
 
+@pytest.fixture(params=[(32, 32), (1, 2)], ids=["long tails", "short tails"], scope="module")
+def tails(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How much of each key is in memory; the rest is read page by page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "TAIL", request.param[0])
+        patch.setattr(module, "PAGE", request.param[1])
+        yield
+
+
+@pytest.mark.usefixtures("tails")
 @given(steps)
 @tries(150)
 def test_registers_say_what_a_plain_list_says_as_of_every_position(

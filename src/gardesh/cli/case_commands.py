@@ -103,6 +103,7 @@ def plan(case: CaseName, at: At = None) -> None:
     titles = Titles(views.procedure(views.case(found["case"])))
     output.console.print(f"[bold]{found['case'][:12]}[/bold]  {state(found['status'])}")
     show_waits(found["due"] + found["returned"], titles)
+    tell_more(found["more"], titles)
     for wait in found["returned"]:
         show_deficiencies(wait, titles)
     for wait in found["unknown"]:
@@ -129,6 +130,16 @@ def show_deficiencies(wait: dict[str, Any], titles: Titles) -> None:
             f"  {titles.slot(wait['slot'])}: {titles.slot(str(said.get('step')))}"
             f" {output.ltr(str(said.get('field') or ''))} {reason.get(output.lang(), '')}",
             markup=False,
+        )
+
+
+def tell_more(more: dict[str, int], titles: Titles) -> None:
+    for step, count in more.items():
+        output.say(
+            "{step}: {count} more wait.",
+            "{step}: {count} جایگاه دیگر در انتظار است.",
+            step=titles.slot(step),
+            count=output.number(count),
         )
 
 
@@ -188,6 +199,7 @@ def why(case: CaseName, at: At = None) -> None:
     output.console.print(f"[bold]{case_id[:12]}[/bold]  {state(found['status'])}")
     for node in found["goal"]:
         show_chain(node, 0, titles)
+    tell_more(found["more"], titles)
     tell_time(list(nodes(found["goal"])), found["at"], moment)
 
 

@@ -444,6 +444,7 @@ class Case:
             heappush(self.deadlines, (window.deadline, step.index, WINDOW))
         if window.state != old[0]:
             window.since = t
+        if (window.state, window.deadline) != (old[0], old[3]):
             self.unsaved.add((step.index, WINDOW))
         return old[:3] != (window.state, window.sound, state.window_closed)
 

@@ -114,11 +114,11 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
     if verdict.act in ("issue", "correct"):
         changes += uncount(slot.head)
         verdict.head.effects = verdict.effects
-        slot.reliances.append((issuer, case.turn, verdict.head.rest))
+        slot.reliances += ((issuer, case.turn, verdict.head.rest),)
         put(case, step, slot, verdict.head)
     elif verdict.act == "confirm":
         verdict.head.rest = case.rest_now(step, key)
-        slot.reliances.append((issuer, case.turn, verdict.head.rest))
+        slot.reliances += ((issuer, case.turn, verdict.head.rest),)
         verdict.head.stands_by = digest
     elif verdict.act == "revoke-now":
         ends = verdict.head.expires
@@ -136,7 +136,7 @@ def put(case: Case, step: Step, slot: Slot, head: Head | None) -> None:
     case.turn += 1
     if slot.head is not None:
         slot.head.ended, slot.head.taken_back = case.turn, head is None
-        slot.past.append(slot.head)
+        slot.past += (slot.head,)
     slot.head = head
     if head is not None:
         head.begun, head.mends = case.turn, slot.state != ISSUED

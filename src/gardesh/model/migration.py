@@ -96,7 +96,7 @@ def _place(old: Case, step: Step, new: Case, to: Step) -> None:
     state.ever = found.ever
     for key, slot in found.slots.items():
         head = replace(slot.head, rest=()) if slot.head is not None else None
-        made = Slot(head=head, element=slot.element, past=list(slot.past))
+        made = Slot(head=head, element=slot.element, past=slot.past)
         state.slots[key] = made
         if head is not None and head.expires is not None and head.expires > old.at:
             deadline.expect_end(new, to, key, head.expires)

@@ -85,7 +85,7 @@ class Head:
     mends: bool = True
     """Whether its slot was not issued when it came: whoever needs it could not go on before."""
     _value: dict[str, Any] | None = None
-    _prints: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+    _prints: tuple[tuple[tuple[str, ...], bytes], ...] = ()
 
     @property
     def value(self) -> dict[str, Any]:
@@ -106,11 +106,12 @@ class Head:
 
         Two documents with equal prints are the same to whoever needs those parts: early cutoff (rule 4).
         """
-        found = self._prints.get(parts)
-        if found is None:
-            content = {p: self.subject.get(p) for p in parts} if parts else self.subject
-            found = hashlib.sha256(_encode((self.outcome, content))).digest()
-            self._prints[parts] = found
+        for known, found in self._prints:
+            if known == parts:
+                return found
+        content = {p: self.subject.get(p) for p in parts} if parts else self.subject
+        found = hashlib.sha256(_encode((self.outcome, content))).digest()
+        self._prints += ((parts, found),)
         return found
 
 
@@ -135,8 +136,8 @@ class Slot:
     used_ms: int = 0
     escalated: bool = False
     seen: Head | None = None
-    past: list[Head] = field(default_factory=list)
-    reliances: list[tuple[str, int, tuple[Rest, ...]]] = field(default_factory=list)
+    past: tuple[Head, ...] = ()
+    reliances: tuple[tuple[str, int, tuple[Rest, ...]], ...] = ()
     """Who relied on what this slot needs, in which turn of the case, and on which alternatives (rule 23)."""
 
 

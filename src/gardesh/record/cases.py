@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 
 from gardesh.model import canonical, deadline, demand, fold
 from gardesh.model.case import Case
-from gardesh.model.document import parse
+from gardesh.model.document import Envelope, parse
 from gardesh.model.fold import Change
 from gardesh.model.judgement import Verdict, opening_effects
 from gardesh.model.library import Library
@@ -20,7 +21,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import ISSUED, Head, Link, Place
 from gardesh.record import schema
-from gardesh.record.registers import NOWHERE, Registers
+from gardesh.record.registers import Registers
 from gardesh.record.store import Store
 
 NO_SUCH_CASE = define(
@@ -33,6 +34,14 @@ KEPT = 4_000
 Target = tuple[str, str, str]
 _encode_numbers = msgspec.json.Encoder(decimal_format="number").encode
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+
+
+Watch = Callable[[Case, Envelope, int], AbstractContextManager[None]]
+"""Told of the case and of each document, at its position, before it is judged and folded in."""
+
+
+def unwatched(case: Case, paper: Envelope, position: int) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Then:
@@ -114,16 +123,13 @@ class Cases:
             case_id, self.library.procedure(first[0] if first else label, name), opener, opened_at
         )
 
-    def before(self, case_id: str, position: int, at: int, then: Then) -> Case:
-        """The case as it was at `at` before the document at `position` was judged, in the world `then`.
+    def retrace(self, case_id: str, then: Then, watch: Watch) -> None:
+        """Fold a case once more from its documents in the world `then`; each is judged inside `watch`.
 
         Raises `no-such-case`.
         """
         now = self.get(case_id)
-        case = self._fold(case_id, now.first_procedure, now.opener, now.opened_at, then, position)
-        then.position = position
-        let_pass(case, at)
-        return case
+        self._fold(case_id, now.first_procedure, now.opener, now.opened_at, then, watch=watch)
 
     def _fold(
         self,
@@ -132,7 +138,7 @@ class Cases:
         opener: str,
         opened_at: int,
         then: Then | None = None,
-        upto: int = NOWHERE,
+        watch: Watch = unwatched,
     ) -> Case:
         asked, then = then, then or Then(self.registers)
         case = Case(case_id, procedure, then, opener, opened_at)
@@ -151,13 +157,13 @@ class Cases:
             "SELECT position, at, label FROM migrations WHERE case_id = ? ORDER BY position", case_id
         ):
             events.append((position, 0, at, self.library.procedure(label, procedure.name)))
-        for position, _, at, what in sorted((e for e in events if e[0] < upto), key=lambda e: (e[0], e[1])):
+        for position, _, at, what in sorted(events, key=lambda e: (e[0], e[1])):
             then.position = position
             if isinstance(what, Procedure):
                 let_pass(case, at)
                 case = migrate(case, what, at).case
             else:
-                self._replay(case, position, at, what)
+                self._replay(case, position, at, what, watch)
         if asked is not None:
             return case
         case.world = self.registers
@@ -171,11 +177,12 @@ class Cases:
         case.unsaved = set()
         return case
 
-    def _replay(self, case: Case, position: int, at: int, what: Any) -> None:
+    def _replay(self, case: Case, position: int, at: int, what: Any, watch: Watch) -> None:
         if isinstance(what, bytes):
             paper = parse(what)
             let_pass(case, at)
-            verdict, _ = fold.accept(case, paper, at, position)
+            with watch(case, paper, position):
+                verdict, _ = fold.accept(case, paper, at, position)
             if verdict is not None:
                 if verdict.step.spec.opens is not None and paper.act in ("issue", "correct"):
                     self.opening(case, verdict, position, at)

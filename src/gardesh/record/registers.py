@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,11 @@ from gardesh.record import schema
 from gardesh.record.store import Store
 
 KEPT = 50_000
+TAIL = 32
+"""How many entries of a key are kept in memory at least, once it has as many."""
+PAGE = 32
+VALID = "AND (since IS NULL OR since <= ?) AND (until IS NULL OR until > ?)"
+COLUMNS = "id, position, digest, value, amount, total, since, until, undone_at"
 ZERO = Decimal(0)
 NOWHERE = 1 << 62
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
@@ -39,14 +44,22 @@ class Row:
     undone_at: int | None
 
 
+@dataclass(slots=True)
+class Tail:
+    """The last entries of a key, the newest last. `whole`: there are none before them."""
+
+    rows: list[Row]
+    whole: bool
+
+
 class Registers:
-    """Entries of all registers. Reads of the newest state are answered from memory (an LRU of keys)."""
+    """Entries of all registers. Reads of the newest state are answered from memory (an LRU of keys), older ones by an
+    index: neither grows with the entries that a key has."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.next_id = int(store.one("SELECT coalesce(max(id), -1) FROM entries")[0]) + 1
-        self._kept: OrderedDict[tuple[str, str], list[Row]] = OrderedDict()
-        self.fresh: list[Row] = []
+        self._kept: OrderedDict[tuple[str, str], Tail] = OrderedDict()
         self._pending: list[tuple[Any, ...]] = []
         self._undone: list[tuple[int, int]] = []
 
@@ -59,16 +72,16 @@ class Registers:
 
     def entry(self, register: str, key: str, position: int, at: int) -> Row | None:
         """The entry in force, with the digest of the document that made it."""
-        for row in reversed(self._rows(register, str(key))):
-            if row.position >= position or (row.undone_at is not None and row.undone_at < position):
+        for row in self._backward(register, str(key), position, at):
+            if row.undone_at is not None and row.undone_at < position:
                 continue
             if (row.since is None or row.since <= at) and (row.until is None or at < row.until):
                 return row
         return None
 
     def last(self, register: str, key: str, position: int) -> Row | None:
-        """The last entry of a balance before `position`."""
-        return next((r for r in reversed(self._rows(register, str(key))) if r.position < position), None)
+        """The last entry of a key before `position`."""
+        return next(self._backward(register, str(key), position), None)
 
     def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
         """The values in force of the keys that begin with `prefix`, in key order, of its first keys."""
@@ -78,20 +91,28 @@ class Registers:
     def keys(self, register: str, prefix: str) -> list[str]:
         """The first keys that begin with `prefix`, in order."""
         self.flush()
+        return self._some_keys(register, prefix, prefix + chr(0x10FFFF), MOST_VALUES + 1)
+
+    def _some_keys(self, register: str, first: str, end: str, most: int) -> list[str]:
+        """From key to key by the index, however many entries each of them has."""
         rows = self.store.rows(
-            "SELECT DISTINCT key FROM entries WHERE register = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+            "WITH RECURSIVE found(key) AS ("
+            " SELECT min(key) FROM entries WHERE register = ? AND key >= ? AND key < ?"
+            " UNION ALL SELECT (SELECT min(key) FROM entries WHERE register = ? AND key > found.key AND key < ?)"
+            " FROM found WHERE found.key IS NOT NULL)"
+            " SELECT key FROM found WHERE key IS NOT NULL LIMIT ?",
             register,
-            prefix,
-            prefix + chr(0x10FFFF),
-            MOST_VALUES + 1,
+            first,
+            end,
+            register,
+            end,
+            most,
         )
-        return [str(key) for (key,) in rows]
+        return sorted(str(key) for (key,) in rows)
 
     def balance(self, register: str, key: str, position: int) -> Decimal:
-        for row in reversed(self._rows(register, str(key))):
-            if row.position < position and row.total is not None:
-                return row.total
-        return ZERO
+        row = self.last(register, key, position)
+        return ZERO if row is None or row.total is None else row.total
 
     def holds(self, org: str, role: str, at: int) -> bool:
         return self.held(org, role, NOWHERE, at)
@@ -111,35 +132,53 @@ class Registers:
 
     def roles(self, org: str, at: int) -> frozenset[str]:
         """The roles that an organisation is accredited for."""
-        rows = self.store.rows(
-            "SELECT DISTINCT key FROM entries WHERE register = 'core/accreditations' AND key >= ? AND key < ?",
-            f"{org}/",
-            f"{org}0",
-        )
-        own = {name for row in rows if self.holds(org, name := str(row[0]).partition("/")[2], at)}
+        keys = self._some_keys("core/accreditations", f"{org}/", f"{org}0", NOWHERE)
+        own = {name for key in keys if self.holds(org, name := key.partition("/")[2], at)}
         known = self.values("core/recognitions", "", NOWHERE, at)
         return frozenset(own | {v["role"] for v in known if own & set(v.get("accepts", ()))})
 
-    def _rows(self, register: str, key: str) -> list[Row]:
+    def _backward(self, register: str, key: str, position: int, at: int | None = None) -> Iterator[Row]:
+        """The entries of a key before `position`, the newest first; of older ones only those valid at `at`."""
+        tail = self._tail(register, key)
+        for row in reversed(tail.rows):
+            if row.position < position:
+                yield row
+        before = tail.rows[0].id if tail.rows else 0
+        more = not tail.whole
+        while more:
+            found = self._read(register, key, position, before, PAGE, at)
+            yield from found
+            more = len(found) == PAGE
+            before = found[-1].id if found else 0
+
+    def _tail(self, register: str, key: str) -> Tail:
         name = (register, key)
         found = self._kept.get(name)
         if found is None:
-            found = [_row(r) for r in self._read(register, key)]
-            self._kept[name] = found
+            rows = self._read(register, key, NOWHERE, NOWHERE, TAIL)
+            found = self._kept[name] = Tail(rows[::-1], len(rows) < TAIL)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(name)
         return found
 
-    def _read(self, register: str, key: str) -> list[Any]:
+    def _read(
+        self, register: str, key: str, position: int, before: int, most: int, at: int | None = None
+    ) -> list[Row]:
         self.flush()
-        return self.store.rows(
-            "SELECT id, position, digest, value, amount, total, since, until, undone_at FROM entries"
-            " WHERE register = ? AND key = ? ORDER BY id",
+        valid = "" if at is None else VALID
+        rows = self.store.rows(
+            f"SELECT {COLUMNS} FROM entries WHERE register = ? AND key = ? AND position < ? AND id < ?"  # noqa: S608
+            f" {valid} ORDER BY position DESC, id DESC LIMIT ?",
             register,
             key,
+            position,
+            before,
+            *(() if at is None else (at, at)),
+            most,
         )
+        return [_row(r) for r in rows]
 
     # -- writing ------------------------------------------------------------------------------------------
 
@@ -171,16 +210,19 @@ class Registers:
                 self._add(effect, sign, position, digest)
 
     def _add(self, effect: Effect, sign: int, position: int, digest: bytes) -> None:
-        rows = self._rows(effect.register, effect.key)
+        tail = self._tail(effect.register, effect.key)
         amount = total = None
         if effect.amount is not None:
             amount = sign * effect.amount
-            total = (rows[-1].total or ZERO) + amount if rows else amount
+            total = ((tail.rows[-1].total if tail.rows else None) or ZERO) + amount
         raw = _encode(effect.value) if amount is None else None
         value = canonical.decode(raw) if raw is not None else None
         row = Row(self.next_id, position, digest, value, amount, total, effect.since, effect.until, None)
         self.next_id += 1
-        rows.append(row)
+        tail.rows.append(row)
+        if len(tail.rows) > 4 * TAIL:
+            del tail.rows[:-TAIL]
+            tail.whole = False
         self._pending.append(
             (
                 row.id,
@@ -199,7 +241,7 @@ class Registers:
 
     def _undo(self, effect: Effect, position: int) -> None:
         value = canonical.decode(_encode(effect.value))
-        for row in reversed(self._rows(effect.register, effect.key)):
+        for row in self._backward(effect.register, effect.key, NOWHERE):
             if row.undone_at is None and row.value == value and row.since == effect.since:
                 row.undone_at = position
                 self._undone.append((position, row.id))

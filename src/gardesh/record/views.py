@@ -29,6 +29,10 @@ AMBIGUOUS = define(
     fa="{name} آغاز بیش از یک شناسه است؛ بیشتر بنویسید.",
 )
 
+SHOWN = 50
+"""How many waiting slots of one step are shown; the others are counted."""
+NEXT_STEP = "SELECT min(number) FROM waits WHERE case_id = ? AND number > ?"
+
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
@@ -90,10 +94,29 @@ class Views:
         pack, procedure, opener, opened_at, closed_at, withdrawn, at = row
         return CaseRow(case_id, pack, procedure, opener, opened_at, closed_at, bool(withdrawn), at)
 
-    def waits(self, case_id: str) -> list[dict[str, Any]]:
-        """What a case waits for, slot by slot, in the order of the procedure; see `demand.row`."""
-        rows = self.store.rows("SELECT shown FROM waits WHERE case_id = ? ORDER BY number, key", case_id)
-        return demand.resolved([msgspec.json.decode(bytes(row[0])) for row in rows])
+    def waits(self, case_id: str, each: int = SHOWN) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """What a case waits for, slot by slot, in the order of the procedure (see `demand.row`): of a step at most
+        `each` slots, in the order of their keys; and how many more there are, by step. Costs what it gives and a
+        count of the rest."""
+        found: list[dict[str, Any]] = []
+        more: dict[str, int] = {}
+        number = -1
+        while (row := self.store.one(NEXT_STEP, case_id, number))[0] is not None:
+            number = int(row[0])
+            rows = self.store.rows(
+                "SELECT shown FROM waits WHERE case_id = ? AND number = ? ORDER BY key LIMIT ?",
+                case_id,
+                number,
+                each,
+            )
+            found += [msgspec.json.decode(bytes(row[0])) for row in rows]
+            if len(rows) == each:
+                (count,) = self.store.one(
+                    "SELECT count(*) FROM waits WHERE case_id = ? AND number = ?", case_id, number
+                )
+                if count > each:
+                    more[found[-1]["step"]] = count - each
+        return demand.resolved(found), more
 
     def slots(self, case_id: str) -> list[dict[str, Any]]:
         """Every slot of a case: `step`, `key`, `state`, `head` (hex) and `at`; of a step of several slots that has
@@ -116,7 +139,10 @@ class Views:
         return self.library.procedure(row.pack, row.procedure)
 
     def plan(self, case_id: str, now: int) -> dict[str, Any]:
-        """What can be issued now, by whom, until when; what was returned; and what is not known yet, and why."""
+        """What can be issued now, by whom, until when; what was returned; and what is not known yet, and why.
+
+        `more`: how many slots of a step wait beside those shown.
+        """
         row = self.case(case_id)
         out: dict[str, Any] = {
             "case": case_id,
@@ -126,7 +152,8 @@ class Views:
             "returned": [],
             "unknown": [],
         }
-        for wait in self.waits(case_id):
+        waits, out["more"] = self.waits(case_id)
+        for wait in waits:
             shown = {**wait, "state": demand.shown_state(wait["state"], wait["deadline"], now)}
             if shown["state"] in ("due", "overdue"):
                 out["due"].append(shown)
@@ -140,10 +167,8 @@ class Views:
         """The chain of waits that holds the case back, from the goal down to where something can be done (rule 21)."""
         row = self.case(case_id)
         procedure = self.procedure(row)
-        waits = {
-            w["slot"]: {**w, "state": demand.shown_state(w["state"], w["deadline"], now)}
-            for w in self.waits(case_id)
-        }
+        found, more = self.waits(case_id)
+        waits = {w["slot"]: {**w, "state": demand.shown_state(w["state"], w["deadline"], now)} for w in found}
         by_step: dict[str, list[str]] = {}
         for slot, wait in waits.items():
             by_step.setdefault(wait["step"], []).append(slot)
@@ -157,7 +182,13 @@ class Views:
             return {**wait, "waits_on": [node(s) for s in wait["waits_on"] if s in waits]}
 
         goals = [s for g in procedure.goal for s in by_step.get(g.name, [])]
-        return {"case": case_id, "status": row.status, "at": row.at, "goal": [node(s) for s in goals]}
+        return {
+            "case": case_id,
+            "status": row.status,
+            "at": row.at,
+            "goal": [node(s) for s in goals],
+            "more": more,
+        }
 
     def worklist(self, org: str, roles: frozenset[str], now: int, limit: int = 50) -> list[dict[str, Any]]:
         """What waits on an organisation, by deadline; what has none comes last."""

@@ -1,17 +1,17 @@
 """Why a document is as it is: what it rests on, and what its rules looked up, back to who decided that (`explain`).
 
-The document is judged once more at its place in the log, in a world that notes what is looked up. Nothing of this
+Each case is folded once more, in a world that notes what is looked up while a document is judged. Nothing of this
 knows what the documents are about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from gardesh.model import fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope, parse
 from gardesh.model.fold import CLOCK_ACTS
@@ -52,6 +52,14 @@ class Told:
         return {**out, "told_above": True} if self.above else out
 
 
+@dataclass(slots=True)
+class Ground:
+    """What a document stood on: other documents (slot, positions, how many more), and what its judging looked up."""
+
+    basis: list[tuple[str, list[int], int]]
+    looked: dict[tuple[str, str], Row] = field(default_factory=dict)
+
+
 class Noting(Then):
     """The registers as they stood, noting each entry that is looked up while `looked` is not None."""
 
@@ -85,6 +93,8 @@ class Explainer:
         self.registers = Registers(store)
         self.cases = Cases(store, library, self.registers)
         self.seen: set[int] = set()
+        self.world = Noting(self.registers)
+        self.grounds: dict[int, Ground] = {}
 
     def explain(self, name: str, depth: int = 6) -> Told:
         """Of a document (its position or the beginning of its digest), or of what is in force in a register
@@ -129,16 +139,32 @@ class Explainer:
         if told.above or depth == 0:
             return told
         self.seen.add(position)
-        world = Noting(self.registers)
-        case = self.cases.before(case_id, position, at, world) if paper.case is not None else None
-        if case is not None:
-            for how_, others, left in self._basis(case, paper):
-                told.because += [self._told(how_, other, depth - 1) for other in others]
-                if left:
-                    told.because[-1].left_out = left
-        for (register, key), row in self._looked_up(case, paper, world, position, at):
+        ground = self._ground(case_id, position)
+        for how_, others, left in ground.basis:
+            told.because += [self._told(how_, other, depth - 1) for other in others]
+            if left:
+                told.because[-1].left_out = left
+        for (register, key), row in sorted(ground.looked.items()):
             told.because.append(self._told(f"{register}#{key}", self._position(row.digest), depth - 1))
         return told
+
+    def _ground(self, case_id: str, position: int) -> Ground:
+        """What the document at `position` stood on. The case is folded for it once, whichever of its documents come."""
+        if position not in self.grounds:
+            self.cases.retrace(case_id, self.world, self._watch)
+        return self.grounds.get(position) or Ground([])
+
+    @contextmanager
+    def _watch(self, case: Case, paper: Envelope, position: int) -> Iterator[None]:
+        if paper.act in CLOCK_ACTS:
+            yield
+            return
+        ground = self.grounds[position] = Ground(list(self._basis(case, paper)) if paper.case else [])
+        self.world.looked = ground.looked
+        try:
+            yield
+        finally:
+            self.world.looked = None
 
     def _basis(self, case: Case, paper: Envelope) -> Iterator[tuple[str, list[int], int]]:
         """The documents that it states as its basis: of a step of several, all that stood then."""
@@ -153,17 +179,3 @@ class Explainer:
             for head in heads[:SHOWN]:
                 left = len(heads) - SHOWN if head is heads[:SHOWN][-1] else 0
                 yield f"{slot}:{head.key}", [head.position], max(left, 0)
-
-    def _looked_up(
-        self, case: Case | None, paper: Envelope, world: Noting, position: int, at: int
-    ) -> list[tuple[tuple[str, str], Row]]:
-        """What judging it once more looks up in registers."""
-        if paper.act in CLOCK_ACTS:
-            return []
-        if case is None:
-            now = self.cases.get(paper.digest.hex())
-            case = Case(now.id, now.first_procedure, world, now.opener, at)
-            world.position = position
-        world.looked = {}
-        fold.accept(case, paper, at, position)
-        return sorted(world.looked.items())
