@@ -1,4 +1,5 @@
-"""`make bench`: one run, one machine, ratios first. `--full` adds 1 million documents and 100,000 comments; `--profile` says where time goes."""
+"""`make bench`: one run, one machine, ratios first. `--full` adds 1 million documents and 100,000 comments;
+`--profile` says where time goes."""
 
 from __future__ import annotations
 
@@ -45,7 +46,11 @@ def accept(node: Node, papers: list[bytes], at: int, batch: int) -> float:
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("--cases", type=int, default=60, help="imports to measure with (30 documents each)")
-    options.add_argument("--full", action="store_true", help="also 1,000,000 documents, and a consultation with 100,000 comments")
+    options.add_argument(
+        "--full",
+        action="store_true",
+        help="also 1,000,000 documents, and a consultation with 100,000 comments",
+    )
     options.add_argument("--profile", action="store_true", help="where the time of a batch goes")
     said = options.parse_args()
     table = Table()
@@ -104,7 +109,13 @@ def main() -> None:
         if not audit.whole:
             raise SystemExit(str(audit.problems[0]))
         table.add("audit", audit.documents / (time.perf_counter() - begun), "documents/s")
-        table.add("memory of this process so far, at its greatest", memory_mb(), "MB", None, "≤ 300 (10 M documents)")
+        table.add(
+            "memory of this process so far, at its greatest",
+            memory_mb(),
+            "MB",
+            None,
+            "≤ 300 (10 M documents)",
+        )
         consultation.measure(table, place, 100_000 if said.full else 10_000)
         explained.measure(table, place, 1_000_000 if said.full else 100_000)
     print(f"\n{machine()}\n\n{table.text()}")

@@ -33,8 +33,19 @@ def measure(table: Table, place: Path, size: int) -> None:
     first = node.sequencer.registers.next_id
     with node.store.writing():
         rows = [
-            (first + i, "core/tariffs", "copied", i, hashlib.sha256(b"%d" % i).digest(), b'{"amount":"1"}')
-            + (None, None, i * 1000, None, None)
+            (
+                first + i,
+                "core/tariffs",
+                "copied",
+                i,
+                digest(i),
+                b'{"amount":"1"}',
+                None,
+                None,
+                i * 1000,
+                None,
+                None,
+            )
             for i in range(VERSIONS)
         ]
         node.store.add(schema.entries, rows)
@@ -46,6 +57,10 @@ def measure(table: Table, place: Path, size: int) -> None:
     table.add(f"register as of a past date, {VERSIONS:,} entries of the key", cold, "ms", None, "≤ 1")
     table.add("register as of now", warm, "ms", None, "≤ 1")
     node.close()
+
+
+def digest(number: int) -> bytes:
+    return hashlib.sha256(b"%d" % number).digest()
 
 
 def timed(work: Callable[[], object], times: int) -> float:
