@@ -123,6 +123,7 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
     elif verdict.act == "revoke-now":
         ends = verdict.head.expires
         verdict.head.expires = t if ends is None else min(ends, t)
+        changes += end_entries(verdict.head)
     else:
         changes += uncount(slot.head)
         put(case, step, slot, None)
@@ -187,6 +188,13 @@ def uncount(head: Head | None) -> list[Change]:
         return []
     head.counting = False
     return [(e, -1) for e in head.effects]
+
+
+def end_entries(head: Head) -> list[Change]:
+    """What a document that counts has entered ends; what it added or took stays (rule 13)."""
+    entries = [e for e in head.effects if e.amount is None]
+    head.effects = tuple(e for e in head.effects if e.amount is not None)
+    return [(e, -1) for e in entries] if head.counting else []
 
 
 def recount(case: Case) -> list[Change]:
