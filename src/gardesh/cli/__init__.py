@@ -20,6 +20,7 @@ from gardesh.cli import (
     output,
     pack_commands,
     proof_commands,
+    public_command,
     show,
 )
 from gardesh.model.problem import Problem, define
@@ -43,7 +44,7 @@ app = typer.Typer(
 for command in (
     node_commands.init, node_commands.admit, node_commands.adopt, migration_commands.migrate, node_commands.sign, node_commands.submit,
     node_commands.present, node_commands.tick, show.show, case_commands.plan, case_commands.why,
-    case_commands.worklist, explain_command.explain, proof_commands.audit, proof_commands.rebuild,
+    case_commands.worklist, explain_command.explain, public_command.public, proof_commands.audit, proof_commands.rebuild,
 ):  # fmt: skip
     app.command()(command)
 app.command("verify")(case_file_commands.verify_document)

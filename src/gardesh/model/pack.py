@@ -118,7 +118,10 @@ class DocumentType(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     description: Text | None = None
     schema: dict[str, Any]
     """JSON Schema 2020-12 of the subject. `title` may be {fa, en}; `once-only: register.field` says that the
-    field is filled in from base data; `source` and `assumed` may stand beside any property."""
+    field is filled in from base data; `private: true` keeps a field of a public document out of the public register;
+    `source` and `assumed` may stand beside any property."""
+    public: bool = False
+    """Everybody may read it in the public register, all of it but the fields that are marked `private`."""
     disclosable: list[str] | None = None
     """JSON pointers (with * for any element) that can be shown apart. Default: every field of the subject."""
     about: Expression | None = None
@@ -264,6 +267,8 @@ class Step(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={
     confirms: Ways | None = None
     reads: Literal["direct", "deep"] = "direct"
     """`deep`: the holder also reads what the documents that it needs rest on."""
+    revises: Name | None = None
+    """The step whose document this one is a new text of: it is shown as a difference from that one."""
     optional: bool = False
     """May be issued although nothing waits for it."""
 
@@ -320,6 +325,9 @@ class RegisterFile(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kind: Literal["latest", "balance"] = "latest"
     unit: str | None = None
     public: bool = False
+    """Everybody may read it in the public register."""
+    tally: list[str] = []
+    """Fields of its values: the public register counts the entries in force by them."""
 
 
 class Pack(Struct, frozen=True, kw_only=True):

@@ -93,6 +93,11 @@ class Registers:
         self.flush()
         return self._some_keys(register, prefix, prefix + chr(0x10FFFF), MOST_VALUES + 1)
 
+    def every_key(self, register: str) -> list[str]:
+        """All keys of a register, in order."""
+        self.flush()
+        return self._some_keys(register, "", chr(0x10FFFF), NOWHERE)
+
     def _some_keys(self, register: str, first: str, end: str, most: int) -> list[str]:
         """From key to key by the index, however many entries each of them has."""
         rows = self.store.rows(
