@@ -23,6 +23,12 @@ def load(path: Path) -> WorkedCase:
     return _load(path, ())
 
 
+def followed(path: Path) -> int:
+    """How many of the acts are those of the worked cases that this one follows: they come first."""
+    made = worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes()))
+    return len(load(path).acts) - len(made.acts)
+
+
 def packs(path: Path, made: WorkedCase) -> list[Pack]:
     """The pack that the worked case at `path` belongs to, first; those it requires, and those that take part."""
     root = path.parents[1]

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ ACTS = 100
 """The story stays a story: no more acts than this."""
 
 
-def run(*words: str, columns: int = 80) -> str:
+def run(*words: str, columns: int = 80, which: tuple[str, ...] = ()) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from gardesh.cli import main; main()", *words, "demo"],
+        [sys.executable, "-c", "from gardesh.cli import main; main()", *words, "demo", *which],
         capture_output=True, text=True, check=False, timeout=120,
         env={**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
@@ -112,3 +113,40 @@ def test_at_least_fourteen_organisations_issue_a_document(told: list[dict[str, A
     file = folder.shipped() / "trade" / "cases" / "story.yaml"
     story = worked_file.load(file)
     assert set(issuers) <= set(story.parties)
+
+
+def test_the_making_of_a_rule_is_told_in_english(tmp_path: Path) -> None:
+    out = tmp_path / "public"
+    text = run(which=("governance", "--public", str(out)))
+    in_order(
+        text,
+        [
+            "5 seats, 2 of them private",
+            "A commission raises the concern",
+            "no-quorum",
+            "lead-time-too-short",
+            "not-the-fee",
+            "The promise is kept",
+            "Why two million?",
+            "Comment, Small firms' commission",
+            "Three million is too much",
+            "Vote, Parisa (chamber)",
+            "108 documents",
+        ],
+    )
+    assert (out / "en" / "index.html").is_file()
+
+
+def test_the_making_of_a_rule_is_told_in_persian() -> None:
+    in_order(
+        run("--lang", "fa", which=("governance",)), ["۵ کرسی", "حد نصاب نیست", "چرا دو میلیون؟", "نظر، "[:3]]
+    )
+
+
+def test_for_programs_the_receipt_leads_to_the_comment_and_the_vote() -> None:
+    rows = [json.loads(line) for line in run("--json", which=("governance",)).splitlines()]
+    said = rows[-1]["summary"]
+    assert said["audit"]["whole"]
+    assert said["promises"][0]["state"] == "kept"
+    assert said["receipt"]["ways"]["comment"] == ["inspection-fee", "decision", "answer", "comment"]
+    assert said["receipt"]["ways"]["vote"][-1] == "vote"

@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from gardesh import worked_file
-from gardesh.cli import output, path_chart
+from gardesh.cli import demo_governance, output, path_chart
 from gardesh.cli.case_commands import piece_row
 from gardesh.cli.telling import Teller
 from gardesh.exchange import case_file_check, case_file_selection
@@ -24,6 +25,7 @@ from gardesh.model.case import Case
 from gardesh.model.path import by_office, critical_path
 from gardesh.model.problem import Problem, define
 from gardesh.play import Played, Player
+from gardesh.publication.site import publish
 from gardesh.record import folder
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor
@@ -40,19 +42,32 @@ OTHERWISE = define(
     en="The story did not go as it is written, at act {act}: {reason}",
     fa="داستان در کنش {act} چنان که نوشته شده نرفت: {reason}",
 )
+
+
+class Story(StrEnum):
+    IMPORT = "import"
+    GOVERNANCE = "governance"
+
+
+PACKS = {Story.IMPORT: "trade", Story.GOVERNANCE: "governance"}
 PLACES = 64
 """At how many more places, evenly over the file, a bit is flipped."""
 
 
 def demo(
+    which: Annotated[
+        Story, typer.Argument(help="import: goods through their offices; governance: a rule and its making.")
+    ] = Story.IMPORT,
+    public: Annotated[
+        Path | None, typer.Option("--public", help="Also write the public register of the story here.")
+    ] = None,
     pause: Annotated[
         float, typer.Option("--pause", help="Seconds to rest after each chapter's words, when watched.")
     ] = 1.8,
 ) -> None:
-    """A whole import with its offices: it circulates, waits, is amended, is inspected, leaves; and is checked."""
+    """A whole import with its offices, or the making of a rule with the private sector at the table; then checked."""
     begun = time.monotonic()
-    root = folder.shipped() / "trade"
-    path = root / "cases" / "story.yaml"
+    path = folder.shipped() / PACKS[which] / "cases" / "story.yaml"
     made = worked_file.load(path)
     with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
         player = Player(
@@ -60,11 +75,18 @@ def demo(
         )
         try:
             if output.as_json():
-                lines(player)
+                lines(player, which)
             else:
                 watched = sys.stdout.isatty()
-                tell(player, Teller(player, max(0.0, pause) if watched else 0.0))
-                ending(round((time.monotonic() - begun) * 1000))
+                teller = Teller(player, max(0.0, pause) if watched else 0.0)
+                if which is Story.IMPORT:
+                    tell(player, teller)
+                else:
+                    demo_governance.tell(story(player), player, teller, worked_file.followed(path))
+                    audit(player, teller)
+                ending(round((time.monotonic() - begun) * 1000), which)
+            if public is not None:
+                publish(player.node, public, player.now)
         finally:
             player.node.close()
 
@@ -84,12 +106,15 @@ def main_case(player: Player) -> Case:
 # -- for programs -------------------------------------------------------------------------------------------
 
 
-def lines(player: Player) -> None:
+def lines(player: Player, which: Story) -> None:
     """One JSON object for each act, then one with the summary; nothing else."""
     acts = 0
     for played in story(player):
         acts += 1
         output.emit_line(act_row(played))
+    if which is Story.GOVERNANCE:
+        output.emit_line({"summary": demo_governance.summary(player, acts)})
+        return
     case = main_case(player)
     pieces = critical_path(case)
     data = case_file_selection.export(player.node, case.id)
@@ -285,17 +310,18 @@ NEXT = (
         "this story as a page",
         "همین داستان، در یک صفحه",
     ),
+    ("gardesh demo governance", "how the rules themselves are made", "قانون خود چگونه ساخته می‌شود"),
     ("gardesh --lang fa demo", "the same story in Persian", "همین داستان به فارسی"),
     ("docs/tutorial/", "write a pack of your own", "بسته‌ای از خود بنویسید"),
 )
 
 
-def ending(milliseconds: int) -> None:
+def ending(milliseconds: int, which: Story) -> None:
     title = output.t("What to try next", "اکنون چه بیازمایید")
     output.console.print(f"\n[cyan]──[/] [bold]{title}[/]")
-    for command, en, fa in NEXT:
+    for command, en, fa in NEXT if which is Story.IMPORT else demo_governance.NEXT:
         if output.lang() == "fa" and "--lang" in command:
-            command, fa = "gardesh demo", "همین داستان به انگلیسی"
+            command, fa = command.replace("--lang fa ", ""), "همین داستان به انگلیسی"
         output.console.print(f"  [bold]{output.ltr(command)}[/]", soft_wrap=True)
         output.console.print(f"      {output.t(en, fa)}")
     output.say("\n  Told in {s}.", "\n  در {s} گفته شد.", s=output.span(max(1000, milliseconds)))

@@ -35,9 +35,13 @@ class Names:
         self.roles = {name: role for p in player.packs.values() for name, role in p.manifest.roles.items()}
         self.roles |= player.own.manifest.roles
         self.steps: dict[str, Step] = {}
-        for name in (*player.own.procedures, player.worked.procedure):
-            made = player.node.library.procedure(player.own.label, name)
-            self.steps |= made.by_name
+        library = player.node.library
+        for pack in sorted(library.packs.values(), key=lambda p: p.name == player.own.name):
+            for name in pack.procedures:
+                self.steps |= library.procedure(pack.label, name).by_name
+        worked = library.qualify(player.own, player.worked.procedure)
+        owner, _, name = worked.partition("/")
+        self.steps |= library.procedure(player.packs[owner].label, name).by_name
 
     def org(self, org: str) -> str:
         """By its name; a role, where the path has only that, by who plays it."""

@@ -137,7 +137,7 @@ class CasePages:
         clock = self.content.node.sequencer.clock.name
         return {
             "digest": document.digest,
-            "kid": paper.kid,
+            "key_file": document.key_file,
             "title": title,
             "key": paper.key,
             "outcome": w.get(paper.outcome or "", paper.outcome),

@@ -6,9 +6,11 @@ is the document itself under its issuer's signature, with the disclosures of the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from statistics import median
 from typing import Any
 
@@ -20,6 +22,9 @@ from gardesh.model.procedure import Procedure
 from gardesh.node import Node
 from gardesh.record.registers import NOWHERE, Row
 from gardesh.record.views import CaseRow, Views
+
+
+PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,13 @@ class PublicDocument:
     @property
     def digest(self) -> str:
         return self.paper.digest.hex()
+
+    @property
+    def key_file(self) -> str:
+        """Under what name its issuer's public key is published: the `kid`, which is whatever the issuer chose, or the
+        SHA-256 of it where that would make no plain file name."""
+        kid = self.paper.kid
+        return kid if PLAIN.fullmatch(kid) else sha256(kid.encode()).hexdigest()
 
     def row(self) -> dict[str, Any]:
         """As JSON, with stable names."""

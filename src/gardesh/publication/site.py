@@ -154,7 +154,7 @@ class Site:
         if document.paper.kid not in self.keys:
             self.keys.add(document.paper.kid)
             known = self.content.registers.value("core/keys", document.paper.kid, NOWHERE, self.now)
-            self.put(f"data/key/{document.paper.kid}.jwk", table.as_json(known["jwk"]))
+            self.put(f"data/key/{document.key_file}.jwk", table.as_json(known["jwk"]))
         receipt = self.node.log.receipts([(document.position, document.recorded_at)], self.note)[0]
         self.put(f"{name}.proof", receipt.encode())
         self.tables.add(document)
