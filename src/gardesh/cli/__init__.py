@@ -19,6 +19,7 @@ from gardesh.cli import (
     node_commands,
     output,
     pack_commands,
+    pack_diff,
     proof_commands,
     public_command,
     show,
@@ -53,6 +54,7 @@ app.add_typer(attachment_commands.app, name="attachment")
 app.add_typer(node_commands.keys_app, name="keys")
 app.add_typer(proof_commands.log_app, name="log")
 app.add_typer(case_commands.app, name="case")
+pack_commands.app.command("diff")(pack_diff.diff)
 app.add_typer(pack_commands.app, name="pack")
 app.add_typer(import_commands.app, name="import")
 

@@ -23,7 +23,6 @@ from gardesh.node import Node
 from gardesh.record.registers import NOWHERE, Row
 from gardesh.record.views import CaseRow, Views
 
-
 PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
