@@ -84,6 +84,14 @@ class Setting(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     values: list[SettingValue]
 
 
+class Check(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What must be true of a pack's settings at every date from which one of them holds. Lint evaluates it."""
+
+    code: Name
+    check: Expression
+    message: Text
+
+
 class Manifest(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`pack.yaml`."""
 
@@ -98,6 +106,7 @@ class Manifest(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     roles: dict[Name, Role] = {}
     functions: dict[str, DefinedFunction] = {}
     settings: dict[Name, Setting] = {}
+    checks: list[Check] = []
 
 
 class Rule(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):

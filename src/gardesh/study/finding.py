@@ -35,6 +35,42 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         "`on_silence` of step {step} must say exactly one of escalate, deemed, lapse.",
         "`on_silence` در گام {step} باید دقیقاً یکی از escalate، deemed، lapse باشد.",
     ),
+    "nobody-can-issue": (
+        "error",
+        "Nobody can issue {step}: who plays {role} is named by {names}, which waits for it.",
+        "هیچ‌کس نمی‌تواند {step} را صادر کند: دارنده‌ی نقش {role} در {names} نام برده می‌شود که خود در انتظار آن است.",
+    ),
+    "never-credited": (
+        "error",
+        "Nothing adds to the balance {register}, and something takes from it: it would always be refused.",
+        "چیزی به مانده‌ی {register} افزوده نمی‌شود و از آن برداشت می‌شود؛ هر برداشتی رد خواهد شد.",
+    ),
+    "no-value-possible": (
+        "error",
+        "No value can follow this schema: {reason}.",
+        "هیچ مقداری از این طرح‌واره پیروی نمی‌کند: {reason}.",
+    ),
+    "term-outlives-need": (
+        "warning",
+        "{step} may take longer than {below} is valid: it can expire before it is used.",
+        "{step} می‌تواند از اعتبار {below} بیشتر طول بکشد؛ پیش از استفاده بی‌اعتبار می‌شود.",
+    ),
+    "check-failed": ("error", "From {since} on: {message}", "از {since}: {message_fa}"),
+    "check-broken": (
+        "error",
+        "The check cannot be evaluated over settings alone: {reason}",
+        "این وارسی تنها با تنظیم‌ها سنجیدنی نیست: {reason_fa}",
+    ),
+    "private-in-public": (
+        "error",
+        "{path} is private and is entered in the public register {register}.",
+        "{path} خصوصی است و در دفتر همگانی {register} ثبت می‌شود.",
+    ),
+    "private-too-deep": (
+        "error",
+        "Only whole fields of a subject are kept out of the public register: mark the field that holds this one.",
+        "تنها فیلدهای یک سند به‌تمامی از دفتر همگانی بیرون می‌مانند؛ فیلد دربرگیرنده را نشان کنید.",
+    ),
     "no-such-role": ("error", "There is no role {role}.", "نقشی به نام {role} نیست."),
     "no-such-step": ("error", "There is no step {step}.", "گامی به نام {step} نیست."),
     "no-such-format": (

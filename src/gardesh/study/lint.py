@@ -15,6 +15,7 @@ from gardesh.model.problem import Problem
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.term import Term
 from gardesh.record.types import Types
+from gardesh.study.coherence import coherence
 from gardesh.study.finding import MESSAGES, Finding
 
 
@@ -54,6 +55,7 @@ class _Lint:
             for i, value in enumerate(setting.values):
                 if not (value.source or value.assumed or setting.source or setting.assumed):
                     yield self.say("unsourced", f"/pack.yaml/settings/{name}/values/{i}")
+        yield from coherence(self.library, made, self.say)
         for name, function in made.manifest.functions.items():
             yield from self.names(function.value, f"/pack.yaml/functions/{name}")
 
