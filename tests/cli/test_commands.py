@@ -106,6 +106,8 @@ def test_a_case_goes_from_request_to_answer(node: Shell) -> None:
     told = node.json("why", case)
     assert told["status"] == "closed"
     assert sum(p["until"] - p["since"] for p in told["critical_path"]) == 24 * 3600 * 1000
+    assert [row["case"] for row in node.json("case", "list", "--rests-on", "city")] == [case]
+    assert node.json("case", "list", "--rests-on", "stranger") == []
     assert node.json("audit")["whole"] is True
     assert node.json("rebuild")["differed"] == []
 
@@ -211,3 +213,33 @@ def test_persian_has_persian_digits_and_jalali_dates(node: Shell) -> None:
 def test_help_is_there_for_every_command(shell: Shell) -> None:
     for words in ((), ("pack",), ("keys",), ("case",), ("log",), ("import",), ("sign",), ("submit",)):
         assert "Usage" in shell(*words, "--help")
+
+
+def test_a_register_is_shown_as_of_a_date_and_as_a_ledger(node: Shell, tmp_path: Path) -> None:
+    names = {r["register"]: r for r in node.json("register", "list")}
+    assert names["core/accreditations"]["keys"] == 8
+    before = node.json("register", "show", "core/accreditations", "--as-of", "2026-01-02")
+    assert before == []
+    now = node.json("register", "show", "core/accreditations", "city/office")
+    assert [e["value"]["state"] for e in now] == ["in-force"]
+    said = node("register", "entries", "core/accreditations", "--key", "city/office")
+    assert "city/office" in said
+    table, lines = tmp_path / "ledger.csv", tmp_path / "ledger.jsonl"
+    told = node.json("register", "entries", "core/accreditations", "--csv", str(table), "--jsonl", str(lines))
+    assert told == {"entries": 8}
+    assert table.read_text(encoding="utf-8-sig").startswith(
+        "recorded_at,position,document,type,issuer,case,key,amount"
+    )
+    assert all(json.loads(line)["key"].count("/") == 1 for line in lines.read_text().splitlines())
+    problem = node.json("register", "show", "core/nothing", code=1)
+    assert problem["code"] == "no-such-register"
+
+
+def test_the_public_register_is_written_from_a_node(node: Shell, tmp_path: Path) -> None:
+    out = tmp_path / "public"
+    told = node.json("public", str(out))
+    assert told["folder"] == str(out)
+    assert (out / "fa" / "index.html").is_file()
+    assert "core/accreditations" in (out / "en" / "register" / "core" / "accreditations.html").read_text()
+    said = node("--lang", "fa", "public", str(out))
+    assert "سند" in said

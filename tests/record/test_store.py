@@ -10,7 +10,7 @@ import pytest
 
 from gardesh.model.problem import Problem
 from gardesh.record import schema
-from gardesh.record.store import Store
+from gardesh.record.store import HEAD, Store
 
 
 @pytest.fixture
@@ -152,3 +152,20 @@ def test_a_record_is_brought_to_the_newest_schema_once(path: str) -> None:
     store = Store(path, create=True)
     names = {row[0] for row in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert {table.name for table in schema.metadata.tables.values()} <= names
+
+
+def test_a_store_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    url = str(tmp_path / "node.sqlite")
+    store = Store(url, create=True)
+    with store.writing():
+        store.run("DROP INDEX documents_of_issuer")
+        store.run("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+    again = Store(url)
+    assert again.one("SELECT 1 FROM sqlite_master WHERE name = 'documents_of_issuer'") is not None
+    assert again.one("SELECT version_num FROM alembic_version")[0] == "0002"
+
+
+def test_the_newest_schema_is_the_last_migration() -> None:
+    versions = Path(schema.__file__).parent / "migrations" / "versions"
+    assert max(f.name.partition("_")[0] for f in versions.glob("0*.py")) == HEAD

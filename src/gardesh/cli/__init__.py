@@ -22,6 +22,7 @@ from gardesh.cli import (
     pack_diff,
     proof_commands,
     public_command,
+    register_commands,
     show,
 )
 from gardesh.model.problem import Problem, define
@@ -56,6 +57,7 @@ app.add_typer(proof_commands.log_app, name="log")
 app.add_typer(case_commands.app, name="case")
 pack_commands.app.command("diff")(pack_diff.diff)
 app.add_typer(pack_commands.app, name="pack")
+app.add_typer(register_commands.app, name="register")
 app.add_typer(import_commands.app, name="import")
 
 

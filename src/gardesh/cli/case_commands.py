@@ -63,11 +63,15 @@ def list_cases(
         str | None, typer.Option("--opener", help="Only those this organisation opened.")
     ] = None,
     status: Annotated[Status | None, typer.Option("--status", help="Only those in this state.")] = None,
+    rests_on: Annotated[
+        str | None,
+        typer.Option("--rests-on", help="Only those in which a document of this organisation stands."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
 ) -> None:
     """The newest cases."""
     _, _, views = open_views()
-    rows = views.cases(opener, status, limit)
+    rows = views.cases(opener, status, limit, rests_on)
     if output.as_json():
         output.emit(rows)
         return

@@ -266,7 +266,7 @@ class Step(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={
     reuse: Reuse | None = None
     """A valid document of this type about the same subject in another case serves here: once-only."""
     fee: Name | Fee | None = None
-    """An item of the tariff that is due with the step; with `prepaid`, the step waits for that receipt."""
+    """An item whose price is due with the step; with `prepaid`, the step waits for that receipt."""
     enters: list[Entry] = []
     """What the document enters in registers while it counts."""
     corrects: Ways | None = None

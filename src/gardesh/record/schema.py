@@ -25,6 +25,7 @@ documents = Table(
     Column("act", Text, nullable=False),
     Column("signed", LargeBinary, nullable=False),
     Index("documents_of_case", "case_id", "position"),
+    Index("documents_of_issuer", "issuer", "case_id"),
 )
 disclosures = Table(
     "disclosures",

@@ -31,6 +31,10 @@ STORE_UNUSABLE = define(
 )
 
 
+HEAD = "0002"
+"""The newest schema; a store with an earlier one is brought up to it when it is opened."""
+
+
 class Store:
     """A connection to the record. `url` is an SQLAlchemy URL; a plain path means an SQLite file."""
 
@@ -42,13 +46,18 @@ class Store:
         self.engine = self._engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         with self._usable():
-            if create:
+            if create or self._schema() != HEAD:
                 migrate(self.engine)
             self.connection = self.engine.connect()
             self.connection.exec_driver_sql("SELECT count(*) FROM settings").fetchone()
             self.connection.rollback()
         self._inserts: dict[str, Insert] = {}
         self._writer = threading.RLock()
+
+    def _schema(self) -> str:
+        """The version of the stored schema. Raises what the driver says where there is none."""
+        with self.engine.connect() as connection:
+            return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
 
     def _engine(self, url: str) -> Engine:
         options: dict[str, Any] = {"poolclass": StaticPool} if self.memory else {}

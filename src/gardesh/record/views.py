@@ -223,13 +223,23 @@ class Views:
         return found[:limit]
 
     def cases(
-        self, opener: str | None = None, status: str | None = None, limit: int = 50
+        self,
+        opener: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        rests_on: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The newest cases, of one opener if given."""
+        """The newest cases; of one opener, or with a standing document of the organisation `rests_on`, if given."""
         where, values = ["1 = 1"], []
         if opener is not None:
             where.append("opener = ?")
             values.append(opener)
+        if rests_on is not None:
+            where.append(
+                "id IN (SELECT d.case_id FROM documents d JOIN slots s ON s.case_id = d.case_id AND s.head = d.digest"
+                " WHERE d.issuer = ?)"
+            )
+            values.append(rests_on)
         if status == "open":
             where.append("closed_at IS NULL AND NOT withdrawn")
         elif status == "closed":
