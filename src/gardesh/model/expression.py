@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from gardesh.model import expression_parser as parser
@@ -153,6 +154,11 @@ def compile(source: str, functions: Mapping[str, Function] | None = None) -> Exp
     return Expression(source, parser.parse(source), BUILT_IN if not functions else {**BUILT_IN, **functions})
 
 
+@lru_cache(maxsize=4096)
+def _root(name: str) -> Unknown:
+    return Unknown(frozenset((name,)))
+
+
 def decided_by(
     expression: Expression, env: Mapping[str, Any], context: Any = None, *, guard: bool = False
 ) -> frozenset[str]:
@@ -160,9 +166,7 @@ def decided_by(
 
     Where `? :` waits for its condition, only what the condition waits for is named. Raises as `evaluate`.
     """
-    marked = {
-        name: Unknown(frozenset((name,))) if type(value) is Unknown else value for name, value in env.items()
-    }
+    marked = {name: _root(name) if type(value) is Unknown else value for name, value in env.items()}
     value = expression.guard(marked, context) if guard else expression.evaluate(marked, context)
     return value.roots if type(value) is Unknown else frozenset()
 
