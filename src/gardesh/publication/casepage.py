@@ -11,7 +11,7 @@ from markupsafe import Markup
 from gardesh.model import demand
 from gardesh.publication.content import Content, PublicCase, PublicDocument, properties
 from gardesh.publication.page import WORDS
-from gardesh.publication.shown import Path, Shower, differences
+from gardesh.publication.shown import Node, Path, Shower, differences
 
 EACH = 200
 """How many documents are on one page; the log only grows, so a document stays on its page."""
@@ -145,21 +145,38 @@ class CasePages:
             "by": w["clock"] if paper.issuer == clock else shower.say(self.content.organisation(paper.issuer)),
             "at": shower.moment(document.recorded_at),
             "act": "" if paper.act == "issue" else w.get(paper.act, paper.act),
-            "tree": shower.subject(document.subject, document.declared) if not (older and paper.act == "correct") else {"fields": []},
-            "changes": [
-                {
-                    "path": shower.path(path, document.declared.schema),
-                    "old": None if old is None else shower.value(old),
-                    "new": None if new is None else shower.value(new),
-                }
-                for path, old, new in changes
-            ],
+            "tree": self.tree(shower, document, older),
+            "deficiencies": [self.deficiency(shower, d) for d in paper.deficiencies],
+            "changes": [self.change(shower, document, c) for c in changes],
             "against": shower.say(older.declared.title) if older is not None else "",
             "against_href": self.href(older.digest) if older is not None else "",
             "basis": list(self.basis(shower, document)),
             "position": shower.number(document.position),
             "signed": document.data is not None,
         }  # fmt: skip
+
+    def tree(self, shower: Shower, document: PublicDocument, older: PublicDocument | None) -> Node:
+        """What it says; of a correction only what changed, and of a term that passed to whom it is referred."""
+        act = document.paper.act
+        if act == "escalate":
+            to = self.role(shower, str(document.subject.get("to")))
+            return {"fields": [(WORDS[shower.lang]["referred_to"], {"text": to})]}
+        if act == "correct" and older is not None:
+            return {"fields": []}
+        return shower.subject(document.subject, document.declared)
+
+    def deficiency(self, shower: Shower, said: dict[str, Any]) -> str:
+        where = " · ".join(
+            filter(None, (self.step_title(shower, said["step"]), said.get("key"), said.get("field")))
+        )
+        return f"{where}: {shower.say(said['reason'])}"
+
+    @staticmethod
+    def change(shower: Shower, document: PublicDocument, change: tuple[Path, Any, Any]) -> dict[str, Any]:
+        path, old, new = change
+        where, schema = shower.place(path, document.declared.schema)
+        shown = (None if value is None else shower.value(value, schema) for value in (old, new))
+        return {"path": where, **dict(zip(("old", "new"), shown, strict=True))}
 
     @staticmethod
     def changes(older: PublicDocument, document: PublicDocument) -> list[tuple[Path, Any, Any]]:

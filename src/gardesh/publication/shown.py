@@ -94,8 +94,8 @@ class Shower:
         for name in (*(n for n in known if n in value), *(n for n in value if n not in known)):
             yield self.title(name, known.get(name)), self.value(value[name], known.get(name))
 
-    def path(self, path: tuple[str | int, ...], schema: Any) -> str:
-        """Where in a subject, by the titles of its fields: `Tariffs 1 · Amount`."""
+    def place(self, path: tuple[str | int, ...], schema: Any) -> tuple[str, Any]:
+        """Where in a subject, by the titles of its fields (`Tariffs 1 · Amount`), and the schema there."""
         said: list[str] = []
         for part in path:
             schema = schema if isinstance(schema, dict) else {}
@@ -105,7 +105,7 @@ class Shower:
             else:
                 schema = schema.get("properties", {}).get(part)
                 said.append(self.title(part, schema))
-        return " · ".join(said)
+        return " · ".join(said), schema
 
     def title(self, name: str, schema: Any = None) -> str:
         titled = schema.get("title") if isinstance(schema, dict) else None
