@@ -46,7 +46,7 @@ def test_a_tariff_leads_back_to_the_vote_the_answer_and_the_comment(player: Play
     } <= steps
     hows = {each.how for each in everything(told)}
     assert {
-        "governance/resolutions#inspection-fee",
+        "governance/resolutions#trade/inspection-fee",
         "answer:guild",
         "comment:guild",
         "vote:inspection-fee/guild",
