@@ -56,8 +56,7 @@ class Model:
             self.entered.append(Entered(effect, position))
         else:
             for each in reversed(self.entered):
-                known = (each.effect.key, each.effect.value, each.effect.since)
-                if each.ends == NOWHERE and known == (effect.key, effect.value, effect.since):
+                if each.ends == NOWHERE and each.effect == effect:
                     each.ends = position
                     return
 

@@ -247,7 +247,8 @@ class Registers:
     def _undo(self, effect: Effect, position: int) -> None:
         value = canonical.decode(_encode(effect.value))
         for row in self._backward(effect.register, effect.key, NOWHERE):
-            if row.undone_at is None and row.value == value and row.since == effect.since:
+            same = (row.value, row.since, row.until) == (value, effect.since, effect.until)
+            if row.undone_at is None and same:
                 row.undone_at = position
                 self._undone.append((position, row.id))
                 return
