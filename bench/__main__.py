@@ -20,6 +20,7 @@ from gardesh.exchange import case_file_check, case_file_selection
 from gardesh.model.document import parse
 from gardesh.model.jose import PublicKey
 from gardesh.node import Node
+from gardesh.process import seldom_collect
 from gardesh.record.registers import NOWHERE
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor
@@ -31,6 +32,7 @@ def fresh(made: material.Material, place: Path, name: str) -> Node:
 
 def accept(node: Node, papers: list[bytes], at: int, batch: int) -> float:
     """Seconds to accept all papers, `batch` at a time (1: one submission each)."""
+    gc.collect()  # what earlier nodes left behind
     begun = time.perf_counter()
     if batch == 1:
         for paper in papers:
@@ -53,6 +55,7 @@ def main() -> None:
     )
     options.add_argument("--profile", action="store_true", help="where the time of a batch goes")
     said = options.parse_args()
+    seldom_collect()
     table = Table()
     print(f"{machine()}\nsigning {said.cases} imports …", flush=True)
     made = material.imports(said.cases)

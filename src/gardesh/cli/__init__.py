@@ -26,6 +26,7 @@ from gardesh.cli import (
     show,
 )
 from gardesh.model.problem import Problem, define
+from gardesh.process import seldom_collect
 
 INTERNAL_FAULT = define(
     "internal-fault",
@@ -79,6 +80,7 @@ def main() -> None:
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store cannot be used, 70 a fault of Gardesh itself,
     130 interrupted.
     """
+    seldom_collect()
     try:
         app()
     except Problem as problem:

@@ -230,47 +230,64 @@ def latest(case: Case, step: Step, key: str) -> tuple[bytes | None, bool]:
 
     A document that was corrected without a change in what is relied on came when that content came (early cutoff).
     """
-    best: tuple[int, int, bytes, bool] | None = None
-
-    def offer(head: Head | None, opposed: bool = False) -> None:
-        nonlocal best
-        if head is not None and head.stands_by in case.records:
-            known = case.records[head.stands_by]
-            candidate = (known.at, known.position, head.stands_by, opposed)
-            if best is None or candidate > best:
-                best = candidate
-
-    def offer_step(index: int, key: str | None, seen: Seen) -> None:
-        nonlocal best
-        state, other = case.steps[index], case.procedure.steps[index]
-        if other.many and state.window_closed is not None:
-            name = window_name(other, state.window_closed)
-            if name in case.records and (best is None or (state.window_closed, -1, name, False) > best):
-                best = (state.window_closed, case.records[name].position, name, False)
-            return
-        if state.applies is False:
-            for i in other.reads:
-                offer_step(i, None, content_read(case, other, i))
-        slots = state.slots.values() if key is None else [s for k, s in state.slots.items() if k == key]
-        for slot in slots:
-            offer(since_when(slot, seen))
-
+    best = _Latest(case)
     for need in step.needs:
         for ref in need.refs:
             own = ref.same_key and case.procedure.steps[ref.step].multiple
-            offer_step(ref.step, key if own else None, relied_on(ref))
+            best.offer_step(ref.step, key if own else None, relied_on(ref))
     for index in step.reads:
-        offer_step(index, None, content_read(case, step, index))
+        best.offer_step(index, None, content_read(case, step, index))
     slot = case.steps[step.index].slots.get(key)
     if slot is not None:
-        offer(slot.head)
+        best.offer(slot.head)
     for index in case.procedure.returning:
         state = case.steps[index]
         for returned in state.returned_keys:
             head = state.slots[returned].head
             if head is not None and any(d.get("step") == step.name for d in head.deficiencies):
-                offer(head, opposed=True)
-    return (best[2], best[3]) if best is not None else (None, False)
+                best.offer(head, opposed=True)
+    found = best.found
+    return (found[2], found[3]) if found is not None else (None, False)
+
+
+class _Latest:
+    """What came last among what is offered: (at, position, name, opposed)."""
+
+    __slots__ = ("case", "found")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.found: tuple[int, int, bytes, bool] | None = None
+
+    def offer(self, head: Head | None, opposed: bool = False) -> None:
+        if head is not None and head.stands_by in self.case.records:
+            known = self.case.records[head.stands_by]
+            self.take((known.at, known.position, head.stands_by, opposed))
+
+    def take(self, candidate: tuple[int, int, bytes, bool]) -> None:
+        if self.found is None or candidate > self.found:
+            self.found = candidate
+
+    def offer_step(self, index: int, key: str | None, seen: Seen) -> None:
+        case = self.case
+        state, other = case.steps[index], case.procedure.steps[index]
+        if other.many and state.window_closed is not None:
+            name = window_name(other, state.window_closed)
+            if name in case.records:
+                found = self.found
+                if found is None or (state.window_closed, -1, name, False) > found:
+                    self.found = (state.window_closed, case.records[name].position, name, False)
+            return
+        if state.applies is False:
+            for i in other.reads:
+                self.offer_step(i, None, content_read(case, other, i))
+        if key is not None:
+            slot = state.slots.get(key)
+            if slot is not None:
+                self.offer(since_when(slot, seen))
+            return
+        for slot in state.slots.values():
+            self.offer(since_when(slot, seen))
 
 
 Seen = Callable[[Head, Head], bool]
