@@ -27,12 +27,12 @@ from gardesh.study.audit import Auditor
 
 
 def fresh(made: material.Material, place: Path, name: str) -> Node:
+    gc.collect()  # what earlier nodes left behind
     return material.node(Store(str(place / f"{name}.sqlite"), create=True), made)
 
 
 def accept(node: Node, papers: list[bytes], at: int, batch: int) -> float:
     """Seconds to accept all papers, `batch` at a time (1: one submission each)."""
-    gc.collect()  # what earlier nodes left behind
     begun = time.perf_counter()
     if batch == 1:
         for paper in papers:
