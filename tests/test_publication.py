@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from gardesh.model.jose import PublicKey
 from gardesh.model.problem import Problem
 from gardesh.play import Player
 from gardesh.publication import site, table
-from gardesh.publication.content import properties
+from gardesh.publication.content import Content, properties
 from gardesh.publication.shown import Shower, differences
 from gardesh.publication.site import publish
 from gardesh.record import folder
@@ -234,6 +235,48 @@ def test_an_earlier_register_is_exchanged_whole(tmp_path: Path, monkeypatch: pyt
     publish(player.node, out, player.now)
     assert sorted(f.relative_to(out) for f in out.rglob("*")) == before
     assert [f.name for f in tmp_path.iterdir()] == ["public"]
+
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+
+
+def test_what_people_write_is_text_and_nothing_else(tmp_path: Path) -> None:
+    path = GOVERNANCE / "cases" / "tariff-answered.yaml"
+    made = worked_file.load(path)
+    comment = next(a for a in made.acts if a.issues == "comment" and a.by == "guild")
+    comment.subject = {"text": f"=HYPERLINK(1) {HOSTILE}", "part": f"javascript:{HOSTILE}"}
+    draft = next(a for a in made.acts if a.issues == "draft" and not a.refused)
+    draft.subject = {**(draft.subject or {}), "title": HOSTILE, "impact": HOSTILE}
+    player = Player(worked_file.packs(path, made), made)
+    assert all(each.failures == [] for each in player.run())
+    out = tmp_path / "out"
+    publish(player.node, out, player.now)
+    for file in out.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        assert "<script" not in text
+        assert not Links(text).tags & {"script", "img"}
+    rows = csv.DictReader(
+        (out / "data/documents/governance-comment.csv").read_text(encoding="utf-8-sig").splitlines()
+    )
+    assert any(row["text"].startswith("'=HYPERLINK") for row in rows)
+
+
+def test_a_key_is_published_under_a_plain_name(story: tuple[Player, Path]) -> None:
+    document = next(
+        found
+        for position in range(story[0].node.sequencer.size)
+        if (found := Content(story[0].node, story[0].now).document(position)) is not None
+    )
+    assert document.key_file == document.paper.kid
+    bent = replace(document, paper=BentPaper("../../../etc/passwd"))
+    assert re.fullmatch(r"[0-9a-f]{64}", bent.key_file)
+
+
+@dataclass
+class BentPaper:
+    """As much of a document as is asked for its key: the issuer chose the name."""
+
+    kid: str
 
 
 def test_differences_treat_money_as_one() -> None:
