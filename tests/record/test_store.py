@@ -166,6 +166,17 @@ def test_a_store_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) -> N
     assert again.one("SELECT version_num FROM alembic_version")[0] == "0002"
 
 
+def test_a_store_of_a_later_schema_is_left_alone(tmp_path: Path) -> None:
+    url = str(tmp_path / "node.sqlite")
+    store = Store(url, create=True)
+    with store.writing():
+        store.run("UPDATE alembic_version SET version_num = '0099'")
+    store.close()
+    with pytest.raises(Problem) as refusal:
+        Store(url)
+    assert refusal.value.code == "store-newer"
+
+
 def test_the_newest_schema_is_the_last_migration() -> None:
     versions = Path(schema.__file__).parent / "migrations" / "versions"
     assert max(f.name.partition("_")[0] for f in versions.glob("0*.py")) == HEAD

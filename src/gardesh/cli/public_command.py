@@ -25,7 +25,9 @@ def public(
     concerns; as pages in both languages and as data, each document signed and with its receipt."""
     node = open_node()
     moment = clock(at)
-    with Progress(console=output.errors, transient=True, disable=output.as_json() or not output.errors.is_terminal) as bar:
+    with Progress(
+        console=output.errors, transient=True, disable=output.as_json() or not output.errors.is_terminal
+    ) as bar:
         task = bar.add_task(output.t("Writing the public register", "نوشتن دفتر همگانی"), total=None)
         written = publish(
             node,

@@ -31,6 +31,12 @@ STORE_UNUSABLE = define(
 )
 
 
+STORE_NEWER = define(
+    "store-newer",
+    503,
+    en="The store {url} was written by a newer version of Gardesh (schema {stored}, this one knows {known}).",
+    fa="انباره‌ی {url} را نسخه‌ی تازه‌تری از گردش نوشته است (طرح‌واره‌ی {stored}؛ این نسخه تا {known} را می‌شناسد).",
+)
 HEAD = "0002"
 """The newest schema; a store with an earlier one is brought up to it when it is opened."""
 
@@ -46,7 +52,10 @@ class Store:
         self.engine = self._engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         with self._usable():
-            if create or self._schema() != HEAD:
+            stored = HEAD if create else self._schema()
+            if stored > HEAD:
+                raise Problem(STORE_NEWER, url=self.engine.url.render_as_string(), stored=stored, known=HEAD)
+            if create or stored != HEAD:
                 migrate(self.engine)
             self.connection = self.engine.connect()
             self.connection.exec_driver_sql("SELECT count(*) FROM settings").fetchone()
