@@ -290,9 +290,24 @@ def test_differences_treat_money_as_one() -> None:
     ]
 
 
+def test_values_have_names() -> None:
+    schema = {"enum": ["yes"], "names": {"yes": {"fa": "موافق", "en": "for"}}}
+    shower = Shower("fa", {}, {"state": {"held": {"fa": "پر", "en": "held"}}})
+    assert shower.value("yes", schema)["text"] == "موافق"
+    assert shower.value({"state": "held", "x": "held"})["fields"] == [
+        ("state", {"text": "پر"}),
+        ("x", {"text": "held"}),
+    ]
+
+
 def test_values_are_shown_as_people_read_them() -> None:
     fa, en = Shower("fa", {}), Shower("en", {})
     money = {"amount": "1200000.5", "currency": "IRR"}
     assert (fa.value(money)["text"], en.value(money)["text"]) == ("۱٬۲۰۰٬۰۰۰٫۵ ریال", "1,200,000.5 IRR")
     assert fa.value("2026-03-21")["text"] == "۱۴۰۵/۰۱/۰۱"
     assert (fa.days(3 * 86_400_000), en.days(0)) == ("۳ روز", "less than a day")
+
+
+def test_a_withdrawn_case_keeps_its_name(story: tuple[Player, Path]) -> None:
+    text = (story[1] / "en" / "cases.html").read_text(encoding="utf-8")
+    assert "Meeting of a working group trade/1" in text

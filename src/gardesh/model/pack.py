@@ -128,6 +128,7 @@ class DocumentType(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     schema: dict[str, Any]
     """JSON Schema 2020-12 of the subject. `title` may be {fa, en}; `once-only: register.field` says that the
     field is filled in from base data; `private: true` keeps a field of a public document out of the public register;
+    `names` beside an `enum` says what its values are called;
     `source` and `assumed` may stand beside any property."""
     public: bool = False
     """Everybody may read it in the public register, all of it but the fields that are marked `private`."""
@@ -337,6 +338,8 @@ class RegisterFile(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everybody may read it in the public register."""
     tally: list[str] = []
     """Fields of its values: the public register counts the entries in force by them."""
+    names: dict[str, dict[str, Text]] = {}
+    """What the values of a field are called, by the field: `state: {held: {fa: …, en: …}}`."""
 
 
 class Pack(Struct, frozen=True, kw_only=True):

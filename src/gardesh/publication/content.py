@@ -124,7 +124,8 @@ class Content:
                 yield None
                 continue
             row = self.store.one(
-                "SELECT position FROM documents WHERE case_id = ? AND step = ? ORDER BY position DESC LIMIT 1",
+                "SELECT position FROM documents WHERE case_id = ? AND step = ? AND act IN ('issue', 'correct')"
+                " ORDER BY position DESC LIMIT 1",
                 case_id,
                 procedure.opening.name,
             )

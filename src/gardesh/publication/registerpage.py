@@ -36,7 +36,14 @@ class RegisterPage:
         return [shower.title(field) for field in self.register.tally]
 
     def tallied(self, shower: Shower) -> list[tuple[list[str], str]]:
-        return [([shower.scalar(v) for v in values], shower.number(n)) for values, n in self.tally]
+        fields, shower = self.register.tally, shower.named(self.register.names)
+        return [
+            (
+                [str(shower.value(v, None, f)["text"]) for f, v in zip(fields, values, strict=True)],
+                shower.number(n),
+            )
+            for values, n in self.tally
+        ]
 
     def rows(self) -> list[dict[str, Any]]:
         """As JSON, with stable names; `since` and `until` in ms."""
@@ -57,7 +64,7 @@ class RegisterPage:
         w, row = WORDS[shower.lang], entry.row
         since = f"{w['from']} {shower.moment(row.since)} " if row.since is not None else ""
         until = f"{w['to']} {shower.moment(row.until)}" if row.until is not None else ""
-        tree = shower.value(entry.value)
+        tree = shower.named(self.register.names).value(entry.value)
         return {
             "key": entry.key,
             "anchor": f"k-{entry.key}",

@@ -16,10 +16,17 @@ Node = dict[str, Any]
 
 
 class Shower:
-    """Shows values in one language. `titles`: what fields are called where no schema is at hand."""
+    """Shows values in one language. `titles`: what fields are called where no schema is at hand; `names`: what their
+    values are called."""
 
-    def __init__(self, lang: str, titles: dict[str, Any]) -> None:
-        self.lang, self.titles = lang, titles
+    def __init__(
+        self, lang: str, titles: dict[str, Any], names: dict[str, dict[str, Any]] | None = None
+    ) -> None:
+        self.lang, self.titles, self.names = lang, titles, names or {}
+
+    def named(self, names: dict[str, dict[str, Any]]) -> Shower:
+        """The same, with more names: those of a register's fields."""
+        return Shower(self.lang, self.titles, {**self.names, **names})
 
     def say(self, text: Any) -> str:
         """A text in both languages, in this one; any other as it is."""
@@ -48,9 +55,16 @@ class Shower:
     def subject(self, subject: dict[str, Any], declared: DocumentType) -> Node:
         return {"fields": list(self._fields(subject, declared.schema))}
 
-    def value(self, value: Any, schema: Any = None) -> Node:
+    def value(self, value: Any, schema: Any = None, field: str = "") -> Node:
         """One value. Money, quantities and bilingual texts are read as one."""
         schema = schema if isinstance(schema, dict) else {}
+        called = (
+            (schema.get("names") or self.names.get(field) or {}).get(value)
+            if isinstance(value, str)
+            else None
+        )
+        if called is not None:
+            return {"text": self.say(called)}
         if isinstance(value, dict):
             if set(value) == {"fa", "en"}:
                 return {"text": self.say(value)}
@@ -92,7 +106,7 @@ class Shower:
         """In the order of the schema, then what it does not name."""
         known = schema.get("properties", {})
         for name in (*(n for n in known if n in value), *(n for n in value if n not in known)):
-            yield self.title(name, known.get(name)), self.value(value[name], known.get(name))
+            yield self.title(name, known.get(name)), self.value(value[name], known.get(name), name)
 
     def place(self, path: tuple[str | int, ...], schema: Any) -> tuple[str, Any]:
         """Where in a subject, by the titles of its fields (`Tariffs 1 · Amount`), and the schema there."""

@@ -73,11 +73,14 @@ class Site:
         self.content = Content(node, as_of if as_of is not None else now)
         self.note = node.log.checkpoint(node.sequencer.last_at)
         titles: dict[str, Any] = dict(TITLES)
+        names: dict[str, dict[str, Any]] = {}
         for pack in self.content.packs:
             for declared in pack.documents.values():
                 for name, schema in properties(declared).items():
                     titles.setdefault(name, schema.get("title"))
-        self.showers = [Shower(lang, titles) for lang in ("fa", "en")]
+                    if "names" in schema:
+                        names.setdefault(name, schema["names"])
+        self.showers = [Shower(lang, titles, names) for lang in ("fa", "en")]
         self.dated = as_of is not None
         self.written = Written(cases=0, documents=0, entries=0, files=0)
         self.summaries: list[tuple[PublicCase, dict[str, Any]]] = []
