@@ -422,7 +422,12 @@ class Picture:
         elif state == "blocked":
             for need in step.needs:
                 if not self.met(need, key):
-                    for ref in need.refs:
+                    duties = [
+                        ref
+                        for ref in need.refs
+                        if not self.step(ref).spec.optional and self.applies(self.step(ref)) is not False
+                    ]
+                    for ref in (duties or need.refs) if need.any else need.refs:
                         yield from self.lacking(ref, key)
         elif state == "doubtful":
             head = self.head(step, key)

@@ -204,6 +204,20 @@ def test_15_a_window_closes_when_its_time_is_over_and_enough_have_come() -> None
     assert refused(made, "offer") == "window-closed"
 
 
+def test_14_an_optional_alternative_is_a_choice() -> None:
+    """It may be issued and will do; while the other can still come, only that is waited for."""
+    either = {"any": ["permit", "waiver"]}
+    waiver = {"by": "ministry", "needs": ["order"], "optional": True}
+    steps: dict[str, Any] = {"permit": {"by": "ministry", "needs": ["order"]}, "waiver": waiver}
+    made = play(**steps, release={"by": "customs", "needs": ["order", either]})
+    assert waits(made) == {"permit"}
+    made.must("waiver")
+    assert waits(made) == {"release"}
+    steps["permit"] = {"by": "ministry", "needs": ["order"], "when": "!order.flag"}
+    made = play(**steps, release={"by": "customs", "needs": ["order", either]})
+    assert waits(made) == {"waiver"}
+
+
 def test_17_the_opener_may_withdraw_and_then_nothing_is_demanded() -> None:
     made = play(permit={"by": "ministry", "needs": ["order"]}, release=RELEASE)
     made.must("order", "withdraw")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gardesh.model import deadline
 from gardesh.model.case import Case
 from gardesh.model.expression import Unknown
 from gardesh.model.problem import Problem
-from gardesh.model.procedure import Ref, Step
+from gardesh.model.procedure import Need, Ref, Step
 from gardesh.model.slot import (
     BLOCKED,
     DOUBTFUL,
@@ -184,10 +184,22 @@ def unwritten(case: Case, step: Step) -> Iterator[Place]:
 def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
     for need in step.needs:
         if not case.met(need, key):
-            for ref in need.refs:
+            for ref in asked(case, need):
                 if case.steps[ref.step].applies is not False and not case.stands(ref, key):
                     many = case.procedure.steps[ref.step].many
                     yield (ref.step, WINDOW if many else key if ref.same_key else "")
+
+
+def asked(case: Case, need: Need) -> Sequence[Ref]:
+    """Which of a need's alternatives are waited for: one that is `optional` is a choice, and is not, while another can
+    still come (rule 14)."""
+    if not need.any:
+        return need.refs
+    steps = case.procedure.steps
+    duties = [
+        r for r in need.refs if not steps[r.step].spec.optional and case.steps[r.step].applies is not False
+    ]
+    return duties or need.refs
 
 
 def unsound(case: Case, step: Step, key: str, rest: tuple[Rest, ...]) -> Iterator[Place]:
