@@ -27,6 +27,7 @@ from gardesh.publication.shown import Shower, differences
 from gardesh.publication.site import publish
 from gardesh.record import folder
 from gardesh.study.audit import stored_documents
+from gardesh.worked import Act
 
 GOVERNANCE = folder.shipped() / "governance"
 CASES = sorted((GOVERNANCE / "cases").glob("*.yaml"))
@@ -207,7 +208,7 @@ def test_the_tables_open_in_a_spreadsheet(story: tuple[Player, Path]) -> None:
 
 def test_a_text_is_not_taken_for_a_formula() -> None:
     said = table.csv_text(["a", "b"], [{"a": "=SUM(1)", "b": "-5"}, {"a": -5, "b": ["=x"]}])
-    assert said == '\ufeffa,b\r\n\'=SUM(1),\'-5\r\n-5,"[""=x""]"\r\n'
+    assert said == '\ufeffa,b\r\n\'=SUM(1),-5\r\n-5,"[""=x""]"\r\n'
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -246,7 +247,7 @@ def test_what_people_write_is_text_and_nothing_else(tmp_path: Path) -> None:
     comment = next(a for a in made.acts if a.issues == "comment" and a.by == "guild")
     comment.subject = {"text": f"=HYPERLINK(1) {HOSTILE}", "part": f"javascript:{HOSTILE}"}
     draft = next(a for a in made.acts if a.issues == "draft" and not a.refused)
-    draft.subject = {**(draft.subject or {}), "title": HOSTILE, "impact": HOSTILE}
+    draft.subject = {**(draft.subject or {}), "title": HOSTILE, "impact": "2026-99-99"}
     player = Player(worked_file.packs(path, made), made)
     assert all(each.failures == [] for each in player.run())
     out = tmp_path / "out"
@@ -311,3 +312,13 @@ def test_values_are_shown_as_people_read_them() -> None:
 def test_a_withdrawn_case_keeps_its_name(story: tuple[Player, Path]) -> None:
     text = (story[1] / "en" / "cases.html").read_text(encoding="utf-8")
     assert "Meeting of a working group trade/1" in text
+
+
+def test_what_a_key_signed_is_published_after_the_key_was_revoked(tmp_path: Path) -> None:
+    path = GOVERNANCE / "cases" / "concern-merged.yaml"
+    made = worked_file.load(path)
+    made.acts.append(Act(revokes_key="iot"))
+    player = Player(worked_file.packs(path, made), made)
+    assert all(each.failures == [] for each in player.run())
+    publish(player.node, tmp_path / "out", player.now)
+    assert list((tmp_path / "out" / "data" / "key").glob("*.jwk"))

@@ -204,6 +204,17 @@ def test_15_a_window_closes_when_its_time_is_over_and_enough_have_come() -> None
     assert refused(made, "offer") == "window-closed"
 
 
+def test_14_what_is_waited_for_is_shown_while_it_is_not_known_how_often_it_applies() -> None:
+    first = {"a": 1, "flag": True, "l": ["x"]}
+    made = play(
+        first=first,
+        list={"by": "bank", "needs": ["order"]},
+        card={"by": "bank", "each": "list.l", "needs": ["order"]},
+        release={"by": "customs", "each": "order.l", "needs": ["order", {"card": {"key": "each"}}]},
+    )
+    assert waits(made) == {"list"}
+
+
 def test_14_an_optional_alternative_is_a_choice() -> None:
     """It may be issued and will do; while the other can still come, only that is waited for."""
     either = {"any": ["permit", "waiver"]}

@@ -279,3 +279,18 @@ def test_a_look_over_keys_gives_what_is_in_force_of_those_with_the_same_beginnin
         assert registers.values("t/latest", "a/", 5, 0) == [{"n": 1}, {"n": 2}, {"n": 4}]
         assert registers.values("t/latest", "a/", NOWHERE, 6) == [{"n": 2}]
         assert registers.values("t/latest", "c", NOWHERE, 6) == []
+
+
+def test_a_document_takes_back_its_own_entry_and_no_other_of_the_same_value() -> None:
+    registers = Registers(Store(":memory:", create=True))
+    first, second = (Effect("t/latest", "k", "same", by=bytes([n]) * 32) for n in (1, 2))
+    with registers.store.writing():
+        registers.enter([(first, 1)], 0, b"\1" * 32)
+        registers.enter([(Effect("t/latest", "k", "other", by=b"\3" * 32), 1)], 1, b"\3" * 32)
+        registers.enter([(second, 1)], 2, b"\2" * 32)
+        registers.enter([(first, -1)], 3, b"\4" * 32)
+        for held in (registers, again("reopen", registers, registers.store)):
+            assert held.value("t/latest", "k", NOWHERE, 0) == "same"
+            found = held.entry("t/latest", "k", NOWHERE, 0)
+            assert found is not None
+            assert found.digest == b"\2" * 32

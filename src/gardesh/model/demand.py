@@ -186,8 +186,9 @@ def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
         if not case.met(need, key):
             for ref in asked(case, need):
                 if case.steps[ref.step].applies is not False and not case.stands(ref, key):
-                    many = case.procedure.steps[ref.step].many
-                    yield (ref.step, WINDOW if many else key if ref.same_key else "")
+                    below = case.procedure.steps[ref.step]
+                    unknown = below.multiple and case.steps[ref.step].applies is None
+                    yield (ref.step, WINDOW if below.many or unknown else key if ref.same_key else "")
 
 
 def asked(case: Case, need: Need) -> Sequence[Ref]:

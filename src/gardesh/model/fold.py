@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from gardesh.model import deadline, demand
 from gardesh.model.case import Case
@@ -113,7 +113,7 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
     state.ever = True
     if verdict.act in ("issue", "correct"):
         changes += uncount(slot.head)
-        verdict.head.effects = verdict.effects
+        verdict.head.effects = owned(verdict.effects, digest)
         slot.reliances += ((issuer, case.turn, verdict.head.rest),)
         put(case, step, slot, verdict.head)
     elif verdict.act == "confirm":
@@ -190,11 +190,16 @@ def uncount(head: Head | None) -> list[Change]:
     return [(e, -1) for e in head.effects]
 
 
+def owned(effects: Iterable[Effect], digest: bytes) -> tuple[Effect, ...]:
+    """The effects, said to be those of the document of that digest: only they are taken back with it."""
+    return tuple(replace(e, by=digest) for e in effects)
+
+
 def end_entries(head: Head) -> list[Change]:
-    """What a document that counts has entered ends; what it added or took stays (rule 13)."""
-    entries = [e for e in head.effects if e.amount is None]
-    head.effects = tuple(e for e in head.effects if e.amount is not None)
-    return [(e, -1) for e in entries] if head.counting else []
+    """What a document that counts has entered ends; what it added or took stays, whatever comes after (rule 13)."""
+    entries = [(e, -1) for e in head.effects if e.amount is None and head.counting]
+    head.effects, head.counting = (), False
+    return entries
 
 
 def recount(case: Case) -> list[Change]:

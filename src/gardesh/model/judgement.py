@@ -477,7 +477,7 @@ def _way(case: Case, step: Step, key: str, old: Head, paper: Paper, t: int) -> N
         role = demand.role_of(case, step, key) or ""
         own = demand.holder_of(case, role) in (None, paper.issuer) and case.world.holds(paper.issuer, role, t)
     empowered = own or any(case.world.holds(paper.issuer, role, t) for role in ways.by)
-    late = ways.until is not None and case.steps[case.procedure.by_name[ways.until].index].ever
+    late = any(case.steps[case.procedure.by_name[name].index].ever for name in ways.limits)
     if late or not ways.allowed or not empowered:
         raise Problem(NOT_ALLOWED, "/circulation/act", issuer=paper.issuer, act=paper.act, slot=name)
     if case.closed_at is not None and paper.act in ("correct", "confirm") and ways.until is None:

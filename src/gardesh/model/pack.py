@@ -149,9 +149,13 @@ class Ways(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     by: list[Name] = []
     """Roles beside the issuer itself."""
-    until: Name | None = None
-    """Allowed until that step has a document."""
+    until: Name | list[Name] | None = None
+    """Allowed until that step, or the first of these, has a document."""
     allowed: bool = True
+
+    @property
+    def limits(self) -> list[str]:
+        return [] if self.until is None else [self.until] if isinstance(self.until, str) else self.until
 
 
 class NeedPart(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

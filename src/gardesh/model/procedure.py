@@ -243,8 +243,9 @@ class _Compiler:
         for s, step in self.spec.steps.items():
             for word in ("corrects", "withdraws", "revokes", "confirms"):
                 ways = getattr(step, word)
-                if ways is not None and ways.until is not None and ways.until not in by_name:
-                    raise self.fail(f"steps/{s}/{word}/until", f"there is no step {ways.until!r}")
+                for until in ways.limits if ways is not None else ():
+                    if until not in by_name:
+                        raise self.fail(f"steps/{s}/{word}/until", f"there is no step {until!r}")
         words = self.spec.migration or language.Migration()
         for s in (*words.renames.values(), *words.keeps):
             if s not in by_name:

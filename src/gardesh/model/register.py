@@ -40,6 +40,8 @@ class Effect:
     amount: Decimal | None = None
     since: int | None = None
     until: int | None = None
+    by: bytes = b""
+    """The document whose entry it is."""
 
 
 def effects_of(step: Step, env: Mapping[str, Any], moment: Moment) -> tuple[Effect, ...]:

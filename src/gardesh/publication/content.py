@@ -131,9 +131,17 @@ class Content:
             )
             opening = self.document(int(row[0])) if row is not None else None
             waits, more = self.views.waits(case_id)
+            waits = [self.told(wait, procedure) for wait in waits]
             title = opening.subject.get("title") if opening is not None else None
             named = title or (self.name(opening, procedure.pack) if opening is not None else None)
             yield PublicCase(self.views.case(case_id), procedure, named, title is not None, waits, more)
+
+    def told(self, wait: dict[str, Any], procedure: Procedure) -> dict[str, Any]:
+        """What a case waits for; of a step whose documents are not public neither its slot's name nor its day."""
+        declared = self.library.document_type(procedure.pack, procedure.by_name[wait["step"]].type)
+        if declared is not None and declared.public:
+            return wait
+        return {**wait, "slot": wait["step"], "key": "", "deadline": None, "deficiencies": []}
 
     def name(self, opening: PublicDocument, pack: Pack) -> Any:
         """What a case without a title is called: by the name in its opening document, or its first business key."""

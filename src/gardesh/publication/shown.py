@@ -9,6 +9,7 @@ from typing import Any
 from gardesh.model.digits import persian_digits
 from gardesh.model.instant import iso, jalali, jalali_date
 from gardesh.model.pack import DocumentType
+from gardesh.model.problem import Problem
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Node = dict[str, Any]
@@ -43,7 +44,10 @@ class Shower:
         return jalali(ms) if self.lang == "fa" else f"{iso(ms)[:16].replace('T', ' ')} UTC"
 
     def day(self, text: str) -> str:
-        return jalali_date(text) if self.lang == "fa" else text
+        try:
+            return jalali_date(text) if self.lang == "fa" else text
+        except Problem:
+            return text  # looks like a day, and is none
 
     def days(self, ms: int) -> str:
         """A span in days, of which less than one is said as such."""

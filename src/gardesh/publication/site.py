@@ -17,7 +17,6 @@ from gardesh.publication.documents import Tables
 from gardesh.publication.page import WORDS, entrance, render
 from gardesh.publication.registerpage import RegisterPage
 from gardesh.publication.shown import Shower
-from gardesh.record.registers import NOWHERE
 
 NOT_A_PUBLIC_REGISTER = define(
     "not-a-public-register",
@@ -156,7 +155,9 @@ class Site:
             self.put(f"{name}.vc", document.data)
         if document.paper.kid not in self.keys:
             self.keys.add(document.paper.kid)
-            known = self.content.registers.value("core/keys", document.paper.kid, NOWHERE, self.now)
+            known = self.content.registers.value(
+                "core/keys", document.paper.kid, max(document.position, 1), document.recorded_at
+            )
             self.put(f"data/key/{document.key_file}.jwk", table.as_json(known["jwk"]))
         receipt = self.node.log.receipts([(document.position, document.recorded_at)], self.note)[0]
         self.put(f"{name}.proof", receipt.encode())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"-[0-9]{1,30}([.][0-9]{1,30})?")
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
 
 
@@ -38,7 +40,8 @@ def cell(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return _encode(value).decode()
     text = f"{value:f}" if hasattr(value, "as_tuple") else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+    risky = isinstance(value, str) and text.startswith(FORMULA) and not NUMBER.fullmatch(text)
+    return f"'{text}" if risky else text
 
 
 def json_lines(rows: Iterable[Any]) -> bytes:

@@ -202,7 +202,7 @@ class Cases:
         procedure = self.library.procedure(self.library.pack_named(pack, owner).label, name)
         opened = Case(head.digest.hex(), procedure, case.world, head.issuer, at)
         fold.finish(opened, at)
-        entered = opening_effects(opened, head, verdict.old, position, at)
+        entered = fold.owned(opening_effects(opened, head, verdict.old, position, at), head.digest)
         if entered:
             head.effects += entered
             head.counting = True

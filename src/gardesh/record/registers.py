@@ -137,6 +137,7 @@ class Registers:
 
     def roles(self, org: str, at: int) -> frozenset[str]:
         """The roles that an organisation is accredited for."""
+        self.flush()
         keys = self._some_keys("core/accreditations", f"{org}/", f"{org}0", NOWHERE)
         own = {name for key in keys if self.holds(org, name := key.partition("/")[2], at)}
         known = self.values("core/recognitions", "", NOWHERE, at)
@@ -216,6 +217,7 @@ class Registers:
 
     def _add(self, effect: Effect, sign: int, position: int, digest: bytes) -> None:
         tail = self._tail(effect.register, effect.key)
+        digest = effect.by or digest
         amount = total = None
         if effect.amount is not None:
             amount = sign * effect.amount
@@ -248,7 +250,7 @@ class Registers:
         value = canonical.decode(_encode(effect.value))
         for row in self._backward(effect.register, effect.key, NOWHERE):
             same = (row.value, row.since, row.until) == (value, effect.since, effect.until)
-            if row.undone_at is None and same:
+            if row.undone_at is None and same and (not effect.by or row.digest == effect.by):
                 row.undone_at = position
                 self._undone.append((position, row.id))
                 return

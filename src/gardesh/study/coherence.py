@@ -31,7 +31,7 @@ def coherence(library: Library, made: Pack, say: Say) -> Iterator[Finding]:
     yield from checks(library, made, say)
     for name, declared in made.documents.items():
         yield from satisfiable(declared.schema, f"/documents/{name}.yaml/schema", say)
-        yield from marks(declared.schema, f"/documents/{name}.yaml/schema", 0, say)
+        yield from marks(declared.schema, f"/documents/{name}.yaml/schema", (), say)
     for name in made.procedures:
         try:
             procedure = library.procedure(made.label, name)
@@ -154,7 +154,7 @@ def published(library: Library, procedure: Procedure, step: Step, place: str, sa
         if register is None or not register.public:
             continue
         read: dict[str, set[str]] = {}
-        for source in (entry.key, entry.value):
+        for source in (entry.key, entry.value, entry.each):
             for path in (
                 compile_expression(library, procedure.pack, source).reads if source is not None else ()
             ):
@@ -179,17 +179,17 @@ def private(declared: language.DocumentType) -> set[str]:
     }
 
 
-def marks(schema: Any, place: str, level: int, say: Say) -> Iterator[Finding]:
+def marks(schema: Any, place: str, path: tuple[str, ...], say: Say) -> Iterator[Finding]:
     """`private` is a mark of whole fields of a subject: further down nothing would be kept out."""
     if isinstance(schema, dict):
         for name, below in schema.items():
-            if name == "private" and below is True and level != 2:
+            if name == "private" and below is True and (len(path) != 2 or path[0] != "properties"):
                 yield say("private-too-deep", place)
             elif name not in ("enum", "const", "default", "examples"):
-                yield from marks(below, f"{place}/{name}", level + 1, say)
+                yield from marks(below, f"{place}/{name}", (*path, name), say)
     elif isinstance(schema, list):
         for i, below in enumerate(schema):
-            yield from marks(below, f"{place}/{i}", level + 1, say)
+            yield from marks(below, f"{place}/{i}", (*path, str(i)), say)
 
 
 def satisfiable(schema: Any, place: str, say: Say) -> Iterator[Finding]:
