@@ -378,3 +378,9 @@ def test_hours_that_yaml_read_as_numbers_and_days_it_read_as_dates_mean_the_same
     assert made.weeks[0].hours[1] == (600, 960)
     assert not made.is_working_day(date(2026, 1, 3))
     assert made.timezone is UTC
+
+
+def test_a_day_begins_and_ends_on_the_calendars_clock_and_an_instant_is_itself() -> None:
+    assert IRAN.start_of("2026-01-01") == parse_instant("2026-01-01T00:00:00+03:30")
+    assert IRAN.end_of("2026-01-01") == parse_instant("2026-01-02T00:00:00+03:30")
+    assert IRAN.start_of("2026-01-01T12:00:00Z") == parse_instant("2026-01-01T12:00:00Z")

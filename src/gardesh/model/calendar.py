@@ -123,6 +123,16 @@ class Calendar:
     def is_working_day(self, day: date) -> bool:
         return day not in self.holidays and day.isoweekday() in self._week(day).hours
 
+    def start_of(self, text: str) -> int:
+        """The instant that RFC 3339 text names; of a day alone, its beginning on this calendar's clock.
+
+        Raises `instant-malformed` and `instant-out-of-range`.
+        """
+        at = parse_instant(text)
+        if len(text) > 10:
+            return _in_range(at)
+        return _in_range(wall.instant(date.fromisoformat(text).toordinal(), 0, self.timezone))
+
     def end_of(self, text: str) -> int:
         """The instant that RFC 3339 text names; of a day alone, its end on this calendar's clock.
 

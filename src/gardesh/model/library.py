@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gardesh.model import pack as language
-from gardesh.model.calendar import ROUND_THE_CLOCK, Calendar, from_mapping, parse_instant
+from gardesh.model.calendar import ROUND_THE_CLOCK, Calendar, from_mapping
 from gardesh.model.expression import Expression, Failure, Function, define_functions
 from gardesh.model.expression import compile as compile_source
 from gardesh.model.listing import CodeList
@@ -216,7 +216,8 @@ class Library:
             if made is None:
                 reason = f"there is no setting {own!r}"
                 raise Problem(MALFORMED, "/pack.yaml/settings", file=f"{pack.name}/pack.yaml", reason=reason)
-            dated = sorted((parse_instant(v.since), v.value) for v in made.values)
+            clock = self.calendar(pack, pack.manifest.calendar or "")
+            dated = sorted((clock.start_of(v.since), v.value) for v in made.values)
             self._settings[key] = dated
         value = None
         for since, candidate in dated:

@@ -6,12 +6,11 @@ are its *effects*; they count while its slot's head counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from gardesh.model.calendar import parse_instant
 from gardesh.model.library import Moment
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import CompiledEntry, Step
@@ -54,15 +53,17 @@ def effects_of(step: Step, env: Mapping[str, Any], moment: Moment) -> tuple[Effe
         for item in items:
             seen = env if entry.each is None else {**env, "item": item}
             if entry.when is None or entry.when.guard(seen, moment) is True:
-                out.append(_effect(entry, seen, moment))
+                out.append(_effect(entry, seen, moment, step.calendar))
     return tuple(out)
 
 
-def _effect(entry: CompiledEntry, env: Mapping[str, Any], moment: Moment) -> Effect:
+def _effect(entry: CompiledEntry, env: Mapping[str, Any], moment: Moment, calendar: str) -> Effect:
     key = entry.key.evaluate(env, moment)
     if not isinstance(key, (str, int, Decimal)) or isinstance(key, bool) or key == "":
         raise Problem(ENTRY_UNUSABLE, "/credentialSubject", register=entry.register, reason="no key")
-    since, until = (_instant(e, env, moment) for e in (entry.since, entry.until))
+    clock = moment.library.calendar(moment.pack, calendar)
+    since = _instant(entry.since, env, moment, clock.start_of)
+    until = _instant(entry.until, env, moment, clock.end_of)
     if entry.amount is not None:
         amount = _amount(entry.amount.evaluate(env, moment), entry.register)
         return Effect(entry.register, str(key), None, amount * entry.sign, since, until)
@@ -85,8 +86,9 @@ def _amount(value: Any, register: str) -> Decimal:
     return amount
 
 
-def _instant(made: Any, env: Mapping[str, Any], moment: Moment) -> int | None:
+def _instant(made: Any, env: Mapping[str, Any], moment: Moment, read: Callable[[str], int]) -> int | None:
+    """A day alone begins an entry with it, and ends it with it, on the calendar's clock."""
     if made is None:
         return None
     value = made.evaluate(env, moment)
-    return parse_instant(str(value)) if value is not None else None
+    return read(str(value)) if value is not None else None
