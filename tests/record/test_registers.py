@@ -294,3 +294,12 @@ def test_a_document_takes_back_its_own_entry_and_no_other_of_the_same_value() ->
             found = held.entry("t/latest", "k", NOWHERE, 0)
             assert found is not None
             assert found.digest == b"\2" * 32
+
+
+def test_what_has_ended_does_not_count_towards_the_most_that_a_look_over_keys_gives() -> None:
+    """More keys that ended than a look may give do not hide the one in force, which is last of them all."""
+    registers = Registers(Store(":memory:", create=True))
+    with registers.store.writing():
+        ended = [(Effect("t/latest", f"a/{n:04}", None), 1) for n in range(module.MOST_VALUES + 1)]
+        registers.enter([*ended, (Effect("t/latest", "a/9999", "here"), 1)], 0, DIGEST)
+        assert registers.values("t/latest", "a/", NOWHERE, 0) == ["here"]

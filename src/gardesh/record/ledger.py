@@ -12,11 +12,11 @@ from gardesh.record.store import Store
 
 PAGE = 1_000
 ENTRIES = (
-    "SELECT e.id, d.recorded_at, e.position, e.digest, d.type, d.issuer, d.case_id, e.key, e.amount, e.total,"
+    "SELECT d.recorded_at, e.position, e.digest, d.type, d.issuer, d.case_id, e.key, e.amount, e.total,"
     " e.value, e.since, e.until, u.recorded_at FROM entries e JOIN documents d ON d.digest = e.digest"
-    " LEFT JOIN documents u ON u.position = e.undone_at WHERE e.register = ? AND e.id > ?"
+    " LEFT JOIN documents u ON u.position = e.undone_at WHERE e.register = ?"
 )
-ORDERED = " ORDER BY e.id LIMIT ?"
+ORDERED = " ORDER BY e.id"
 
 
 def ledger(store: Store, register: str, key: str = "") -> Iterator[dict[str, Any]]:
@@ -24,21 +24,15 @@ def ledger(store: Store, register: str, key: str = "") -> Iterator[dict[str, Any
 
     Instants are ISO 8601; amounts and balances decimal texts. `ended_at`: when the entry was taken back.
     """
-    after = -1
-    while True:
-        if key:
-            rows = store.rows(f"{ENTRIES} AND e.key = ?{ORDERED}", register, after, key, PAGE)
-        else:
-            rows = store.rows(ENTRIES + ORDERED, register, after, PAGE)
+    only = " AND e.key = ?" if key else ""
+    cursor = store.run(f"{ENTRIES}{only}{ORDERED}", register, *((key,) if key else ()))
+    while rows := cursor.fetchmany(PAGE):
         for row in rows:
-            after = row[0]
             yield _told(row)
-        if len(rows) < PAGE:
-            return
 
 
 def _told(row: Any) -> dict[str, Any]:
-    _, at, position, digest, type_, issuer, case, key, amount, total, value, since, until, ended = row
+    at, position, digest, type_, issuer, case, key, amount, total, value, since, until, ended = row
     return {
         "recorded_at": iso(at),
         "position": position,

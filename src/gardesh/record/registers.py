@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -84,14 +85,23 @@ class Registers:
         return next(self._backward(register, str(key), position), None)
 
     def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
-        """The values in force of the keys that begin with `prefix`, in key order, of its first keys."""
-        found = (self.value(register, key, position, at) for key in self.keys(register, prefix))
-        return [value for value in found if value is not None]
+        """The values in force of the keys that begin with `prefix`, in key order; one more than MOST_VALUES at most."""
+        return [row.value for _, row in self.live(register, prefix, position, at)]
 
-    def keys(self, register: str, prefix: str) -> list[str]:
-        """The first keys that begin with `prefix`, in order."""
-        self.flush()
-        return self._some_keys(register, prefix, prefix + chr(0x10FFFF), MOST_VALUES + 1)
+    def live(self, register: str, prefix: str, position: int, at: int) -> Iterator[tuple[str, Row]]:
+        """The entries in force behind `values`, by their keys. Costs a look-up for each key, also of what has ended."""
+        found = ((key, self.entry(register, key, position, at)) for key in self._keys(register, prefix))
+        return islice(((k, r) for k, r in found if r is not None and r.value is not None), MOST_VALUES + 1)
+
+    def _keys(self, register: str, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, in order."""
+        first, more = prefix, True
+        while more:
+            self.flush()
+            page = self._some_keys(register, first, prefix + chr(0x10FFFF), MOST_VALUES)
+            yield from page
+            more = len(page) == MOST_VALUES
+            first = page[-1] + "\x01" if page else first
 
     def every_key(self, register: str) -> list[str]:
         """All keys of a register, in order."""

@@ -76,9 +76,10 @@ class Noting(Then):
         return super().value(register, key, position, at)
 
     def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
-        for key in self.registers.keys(register, prefix):
-            self.note(register, key, self.registers.entry(register, key, position, at))
-        return super().values(register, prefix, position, at)
+        found = list(self.registers.live(register, prefix, position, at))
+        for key, row in found:
+            self.note(register, key, row)
+        return [row.value for _, row in found]
 
     def balance(self, register: str, key: str, position: int) -> Decimal:
         self.note(register, str(key), self.registers.last(register, str(key), position))
