@@ -322,3 +322,54 @@ def test_what_a_key_signed_is_published_after_the_key_was_revoked(tmp_path: Path
     assert all(each.failures == [] for each in player.run())
     publish(player.node, tmp_path / "out", player.now)
     assert list((tmp_path / "out" / "data" / "key").glob("*.jwk"))
+
+
+def test_what_a_crash_between_the_renames_set_aside_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, out = played("group-founded"), tmp_path / "public"
+    publish(player.node, out, player.now)
+    out.rename(tmp_path / ".public.old")
+
+    def fails(*_: Any, **__: Any) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr(site, "render", fails)
+    with pytest.raises(RuntimeError):
+        publish(player.node, out, player.now)
+    assert (out / "en" / "index.html").is_file()
+
+
+def test_a_file_is_not_taken_for_a_folder(tmp_path: Path) -> None:
+    player, out = played("group-founded"), tmp_path / "public"
+    out.write_text("keep")
+    with pytest.raises(Problem) as refusal:
+        publish(player.node, out, player.now)
+    assert refusal.value.code == "not-a-public-register"
+    assert out.read_text() == "keep"
+
+
+def test_the_folder_one_stands_in_may_be_named_by_a_dot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "public"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    publish(played("group-founded").node, Path(), parse_instant("2026-02-01T00:00:00Z"))
+    assert (out / "en" / "index.html").is_file()
+
+
+def test_a_register_leads_to_the_page_that_its_document_is_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases of more documents than a page holds have several; the link of a register finds the right one."""
+    monkeypatch.setattr("gardesh.publication.casepage.EACH", 2)
+    player, out = played("story"), tmp_path / "public"
+    publish(player.node, out, player.now)
+    found = 0
+    for page in (out / "en" / "register").rglob("*.html"):
+        for href in re.findall(r'href="(\.\./\.\./case/[^"]+)"', page.read_text()):
+            name, anchor = href.split("#")
+            assert f'id="{anchor}"' in (page.parent / name).read_text()
+            found += not name.endswith("index.html")
+    assert found

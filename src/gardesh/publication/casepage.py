@@ -42,6 +42,10 @@ class CasePages:
         self.page_of[document.digest] = len(self.documents) // EACH
         self.documents.append(document)
 
+    def place(self, document: PublicDocument) -> str:
+        """Its permanent address, under the folder of a language."""
+        return f"case/{self.case.row.id}/{self.href(document.digest)}"
+
     # -- the pages ----------------------------------------------------------------------------------------
 
     def pages(self) -> Iterator[tuple[str, Callable[[Shower], str], dict[str, Any]]]:

@@ -98,6 +98,7 @@ class Content:
         self.views = Views(node.store, node.library)
         self.packs = newest(node)
         self.size = self._size()
+        self.named: dict[str, Any] = {}
 
     def _size(self) -> int:
         """How many documents had been recorded at `as_of`: recorded_at never goes back along the log."""
@@ -217,15 +218,15 @@ class Content:
                 counted[tuple(str(entry.value.get(f, "")) for f in register.tally)] += 1
         return sorted(counted.items())
 
-    def where(self, digest: bytes) -> PublicDocument | None:
-        """The public document of that digest."""
-        row = self.store.one("SELECT position FROM documents WHERE digest = ?", digest)
-        return None if row is None else self.document(int(row[0]))
-
     # -- names --------------------------------------------------------------------------------------------
 
     def organisation(self, org: str) -> Any:
         """The name of an organisation: of a person, only what the record calls it."""
+        if org not in self.named:
+            self.named[org] = self._named(org)
+        return self.named[org]
+
+    def _named(self, org: str) -> Any:
         roles = self.registers.roles(org, self.as_of)
         kinds = {
             role.kind for pack in self.packs for name, role in pack.manifest.roles.items() if name in roles

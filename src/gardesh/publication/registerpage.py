@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from gardesh.model.pack import Pack, RegisterFile
+from gardesh.model.pack import Pack, RegisterFile, Text
 from gardesh.publication.content import Content, Entry
 from gardesh.publication.page import WORDS
 from gardesh.publication.shown import Shower
 
+Places = dict[bytes, tuple[str, Text]]
+
 
 class RegisterPage:
-    def __init__(self, content: Content, pack: Pack, register: RegisterFile) -> None:
-        self.content, self.pack, self.register = content, pack, register
+    """`places`: where the published documents stand, by their digests, and what they are called."""
+
+    def __init__(self, content: Content, pack: Pack, register: RegisterFile, places: Places) -> None:
+        self.content, self.pack, self.register, self.places = content, pack, register, places
         self.name = f"{pack.name}/{register.register}"
         self.here = f"register/{self.name}.html"
         self.entries = list(content.entries(pack, register))
@@ -60,7 +64,7 @@ class RegisterPage:
         ]
 
     def shown(self, shower: Shower, entry: Entry) -> dict[str, Any]:
-        cited = self.content.where(entry.row.digest)
+        cited = self.places.get(entry.row.digest)
         w, row = WORDS[shower.lang], entry.row
         since = f"{w['from']} {shower.moment(row.since)} " if row.since is not None else ""
         until = f"{w['to']} {shower.moment(row.until)}" if row.until is not None else ""
@@ -68,8 +72,8 @@ class RegisterPage:
         return {
             "key": entry.key,
             "anchor": f"k-{entry.key}",
-            "href": f"../../case/{cited.case}/index.html#d-{cited.digest[:16]}" if cited else "",
-            "by": shower.say(cited.declared.title) if cited else "",
+            "href": f"../../{cited[0]}" if cited else "",
+            "by": shower.say(cited[1]) if cited else "",
             "position": shower.number(row.position),
             "tree": tree if "fields" in tree else {"fields": [(w["value"], tree)]},
             "term": f"{w['valid']} {since}{until}" if since or until else "",

@@ -15,7 +15,7 @@ from gardesh.publication.casepage import CasePages
 from gardesh.publication.content import Content, Counts, PublicCase, PublicDocument, properties
 from gardesh.publication.documents import Tables
 from gardesh.publication.page import WORDS, entrance, render
-from gardesh.publication.registerpage import RegisterPage
+from gardesh.publication.registerpage import Places, RegisterPage
 from gardesh.publication.shown import Shower
 
 NOT_A_PUBLIC_REGISTER = define(
@@ -50,11 +50,14 @@ def publish(
     """Write the public register of a node to the folder `out`, which is empty, or holds an earlier one, or is not yet.
 
     `as_of`: the registers as they are in force then. Raises `not-a-public-register`; then nothing was changed. What is
-    there is exchanged at the end, by renaming: a reader, or a crash, finds the old one or the new one.
+    there is exchanged at the end, by two renames; the next run puts back what a crash between them set aside.
     """
-    if out.exists() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise Problem(NOT_A_PUBLIC_REGISTER, folder=str(out))
+    out = out.resolve()
     fresh, stale = out.with_name(f".{out.name}.new"), out.with_name(f".{out.name}.old")
+    if not out.exists() and stale.is_dir():
+        os.rename(stale, out)
+    if out.exists() and not replaceable(out):
+        raise Problem(NOT_A_PUBLIC_REGISTER, folder=str(out))
     for left in (fresh, stale):
         shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -64,6 +67,11 @@ def publish(
     os.rename(fresh, out)
     shutil.rmtree(stale, ignore_errors=True)
     return written
+
+
+def replaceable(out: Path) -> bool:
+    """Whether it is a folder that is empty or holds an earlier public register."""
+    return out.is_dir() and ((out / MARK).is_file() or not any(out.iterdir()))
 
 
 class Site:
@@ -85,6 +93,8 @@ class Site:
         self.summaries: list[tuple[PublicCase, dict[str, Any]]] = []
         self.counts: dict[str, Counts] = {}
         self.keys: set[str] = set()
+        self.places: Places = {}
+        self.abouts = {shower.lang: self.about(shower) for shower in self.showers}
         self.tables = Tables(out / "data" / "documents")
 
     # -- files --------------------------------------------------------------------------------------------
@@ -110,7 +120,7 @@ class Site:
         """A page in both languages. Values that are callables are asked for what they are in the language."""
         for shower in self.showers:
             said = {k: v(shower) if callable(v) else v for k, v in values.items()}
-            text = render(template, here, shower, self.about(shower), title=title(shower), **said)
+            text = render(template, here, shower, self.abouts[shower.lang], title=title(shower), **said)
             self.put(f"{shower.lang}/{here}", text)
 
     # -- all of it ----------------------------------------------------------------------------------------
@@ -122,7 +132,9 @@ class Site:
                 self.case(case)
             progress(done, total)
         self.written["files"] += self.tables.close()
-        registers = [RegisterPage(self.content, *each) for each in self.content.public_registers()]
+        registers = [
+            RegisterPage(self.content, *each, self.places) for each in self.content.public_registers()
+        ]
         for each in registers:
             self.page("register", each.here, each.title, **each.values())
             self.put(f"data/register/{each.name}.json", table.as_json(each.rows()))
@@ -141,6 +153,7 @@ class Site:
         for document in self.content.documents(case.row.id):
             pages.add(document)
             self.document(document)
+            self.places[document.paper.digest] = (pages.place(document), document.declared.title)
         for here, title, values in pages.pages():
             self.page("case", here, title, **values)
         self.summaries.append((case, pages.summary()))
