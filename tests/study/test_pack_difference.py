@@ -101,3 +101,45 @@ def test_every_difference_is_said_in_both_languages() -> None:
         assert each.en
         assert each.fa
         assert each.kind in ("added", "removed", "changed")
+
+
+GOVERNANCE = folder.read_pack(folder.shipped() / "governance")
+
+
+@pytest.mark.parametrize(
+    ("file", "patch", "topic", "words"),
+    [
+        ("registers/payouts.yaml", {"public": True}, "reader", "payouts: public: yes"),
+        ("registers/funds.yaml", {"kind": "latest"}, "register", "funds: its kind is latest, was balance"),
+        (
+            "documents/reply.yaml",
+            {"about": "this.text"},
+            "reader",
+            "reply: it is about, and read by, this.text",
+        ),
+        ("documents/reply.yaml", {"valid_for": "9d"}, "deadline", "reply: valid for 9d"),
+        ("documents/reply.yaml", {"disclosable": ["/text"]}, "reader", "reply: shown apart: /text"),
+        (
+            "documents/comment.yaml",
+            {"schema": {"properties": {"on_behalf_of": {"private": None}}}},
+            "reader",
+            "comment: the field on_behalf_of is now shown in the public register",
+        ),
+        ("pack.yaml", {"checks": []}, "rule", "the check urgent-longer-than-usual is removed"),
+        (
+            "pack.yaml",
+            {"calendar": "core/generic"},
+            "deadline",
+            "working time by core/generic, was core/iran",
+        ),
+        (
+            "procedures/concern.yaml",
+            {"migration": {"drops": ["memo"]}},
+            "other",
+            "concern: what becomes of open cases is changed",
+        ),
+    ],
+)
+def test_whatever_else_a_pack_says(file: str, patch: dict[str, Any], topic: str, words: str) -> None:
+    found = differences(GOVERNANCE, folder.changed(GOVERNANCE, "1.1.0", {file: patch}))
+    assert (topic, words) in {(d.topic, d.en) for d in found}
