@@ -25,6 +25,7 @@ from gardesh.cli import (
     register_commands,
     show,
 )
+from gardesh.cli.files import FILE_UNUSABLE
 from gardesh.model.problem import Problem, define
 from gardesh.process import seldom_collect
 
@@ -88,6 +89,11 @@ def main() -> None:
         sys.exit(3 if problem.kind.status == 503 else 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if error.filename is None or os.environ.get("GARDESH_DEBUG"):
+            raise
+        output.show_problem(Problem(FILE_UNUSABLE, file=str(error.filename), reason=error.strerror or "?"))
+        sys.exit(1)
     except Exception as fault:  # the last stop: a fault of ours must not look like the user's
         if os.environ.get("GARDESH_DEBUG"):
             raise

@@ -13,6 +13,14 @@ FILE_UNREADABLE = define(
     en="The file {file} cannot be read: {reason}.",
     fa="پرونده‌ی {file} خوانده نشد: {reason}.",
 )
+FILE_UNUSABLE = define(
+    "file-unusable",
+    403,
+    en="{file} cannot be used: {reason}.",
+    fa="{file} قابل استفاده نیست: {reason}.",
+    hint_en="Name another place, or one that this user may write to.",
+    hint_fa="جای دیگری را نام ببرید، یا جایی که این کاربر اجازه‌ی نوشتن در آن دارد.",
+)
 
 
 def read_file(path: Path) -> bytes:
