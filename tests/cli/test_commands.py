@@ -215,6 +215,22 @@ def test_help_is_there_for_every_command(shell: Shell) -> None:
         assert "Usage" in shell(*words, "--help")
 
 
+def test_a_place_that_cannot_be_written_is_said_to_be_that(node: Shell) -> None:
+    (node.home / "letter").write_text("keep")
+    said = node.json("public", str(node.home / "letter" / "public"), code=1)
+    assert said["code"] == "file-unusable"
+    assert "letter" in said["detail"]["fa"]
+    assert (node.home / "letter").read_text() == "keep"
+
+
+def test_a_fault_that_names_no_file_is_a_fault_of_ours(node: Shell) -> None:
+    def fails() -> None:
+        raise OSError("the pipe is gone")
+
+    node.patch.setattr("gardesh.cli.app", fails)
+    assert "internal-fault" in node("plan", "x", code=70)
+
+
 def test_a_register_is_shown_as_of_a_date_and_as_a_ledger(node: Shell, tmp_path: Path) -> None:
     names = {r["register"]: r for r in node.json("register", "list")}
     assert names["core/accreditations"]["keys"] == 8

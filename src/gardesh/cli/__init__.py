@@ -89,13 +89,12 @@ def main() -> None:
         sys.exit(3 if problem.kind.status == 503 else 1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:
-        if error.filename is None or os.environ.get("GARDESH_DEBUG"):
-            raise
-        output.show_problem(Problem(FILE_UNUSABLE, file=str(error.filename), reason=error.strerror or "?"))
-        sys.exit(1)
     except Exception as fault:  # the last stop: a fault of ours must not look like the user's
         if os.environ.get("GARDESH_DEBUG"):
             raise
+        if isinstance(fault, OSError) and fault.filename is not None:
+            reason = fault.strerror or type(fault).__name__
+            output.show_problem(Problem(FILE_UNUSABLE, file=str(fault.filename), reason=reason))
+            sys.exit(1)
         output.show_problem(Problem(INTERNAL_FAULT, fault=f"{type(fault).__name__}: {fault}"))
         sys.exit(70)
