@@ -12,9 +12,9 @@ from gardesh.cli import output
 from gardesh.cli.home import now as clock
 from gardesh.cli.home import open_views
 from gardesh.cli.titles import Titles
+from gardesh.expectation import returned_to
 from gardesh.model.case import Case
 from gardesh.model.path import Piece, by_office, critical_path
-from gardesh.play import returned_to
 from gardesh.record.cases import Cases
 from gardesh.record.registers import Registers
 
