@@ -174,7 +174,7 @@ def test_a_draft_is_open_until_its_last_day(tmp_path: Path) -> None:
     player = played("tariff-answered", notice)
     publish(player.node, tmp_path / "out", player.now)
     assert "Fee for joint inspection" in (tmp_path / "out/en/open.html").read_text()
-    assert "until 2026-01-10 20:30 UTC" in (tmp_path / "out/en/open.html").read_text()
+    assert "until 2026-01-11 00:00 +03:30" in (tmp_path / "out/en/open.html").read_text()
     assert "تا ۱۴۰۴/۱۰/۲۱ ۰۰:۰۰" in (tmp_path / "out/fa/open.html").read_text()
 
 

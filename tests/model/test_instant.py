@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gardesh.model.instant import iso, jalali, jalali_date, parse_instant
+from gardesh.model.instant import clock_time, iso, jalali, jalali_date, parse_instant
 from gardesh.model.problem import Problem
 
 instants = st.integers(parse_instant("1000-01-01"), parse_instant("9999-12-31T23:59:59.999Z"))
@@ -83,3 +83,9 @@ def test_people_in_iran_read_the_solar_calendar_in_their_own_digits_and_zone() -
 @given(instants)
 def test_every_instant_can_be_shown(ms: int) -> None:
     assert len(jalali(ms)) == len("۱۴۰۵/۰۱/۰۱ ۰۰:۰۰")
+
+
+def test_the_time_on_a_clock_says_how_far_it_is_from_utc() -> None:
+    assert clock_time(parse_instant("2026-04-30T20:30:00Z")) == "2026-05-01 00:00 +03:30"
+    assert clock_time(parse_instant("2020-06-01T00:00:59Z")) == "2020-06-01 04:30 +04:30"
+    assert clock_time(parse_instant("9999-12-31T23:59:59Z")) == "9999-12-31 23:59 +00:00"

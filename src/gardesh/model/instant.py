@@ -125,3 +125,13 @@ def jalali(ms: int, tz: str = "Asia/Tehran", *, seconds: bool = False) -> str:
     local = datetime.fromtimestamp(ms // 1000, zone(tz))
     shown = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     return f"{_jalali_day(local.date())} {persian_digits(shown)}"
+
+
+def clock_time(ms: int, tz: str = "Asia/Tehran") -> str:
+    """Day and time of day in the zone `tz`, with how far it is from UTC: `2026-03-21 08:30 +03:30`.
+
+    From the year 9998 on, in UTC.
+    """
+    if ms >= _NEVER:
+        return f"{iso(ms)[:16].replace('T', ' ')} +00:00"
+    return datetime.fromtimestamp(ms // 1000, zone(tz)).isoformat(" ", "minutes").replace("+", " +")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gardesh.model.digits import persian_digits
-from gardesh.model.instant import iso, jalali, jalali_date
+from gardesh.model.instant import clock_time, jalali, jalali_date
 from gardesh.model.pack import DocumentType
 from gardesh.model.problem import Problem
 
@@ -40,8 +40,8 @@ class Shower:
         return persian_digits(text.replace(",", "٬")) if self.lang == "fa" else text
 
     def moment(self, ms: int) -> str:
-        """An instant: Jalali, on the node's wall, in Persian; UTC in English."""
-        return jalali(ms) if self.lang == "fa" else f"{iso(ms)[:16].replace('T', ' ')} UTC"
+        """An instant, on the clock in Tehran: Jalali in Persian, Gregorian in English."""
+        return jalali(ms) if self.lang == "fa" else clock_time(ms)
 
     def day(self, text: str) -> str:
         try:
