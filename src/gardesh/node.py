@@ -143,7 +143,9 @@ class Node:
             raise Problem(NO_SUCH_PACK, pack=name)
         return max(labels, key=lambda label: tuple(int(n) for n in label.partition("@")[2].split(".")))
 
-    def read(self, org: str, name: str, purpose: str, now: int) -> tuple[Envelope, reading.Right]:
+    def read(
+        self, org: str, name: str, purpose: str, now: int, roles: frozenset[str] | None = None
+    ) -> tuple[Envelope, reading.Right]:
         """A document (by position or digest) as far as `org` may read it; the read itself is recorded.
 
         What comes back holds only the disclosures that the right covers, still under the issuer's signature. Durable
@@ -151,21 +153,7 @@ class Node:
         """
         position, at, case_id, data = Views(self.store, self.library).document(name)
         paper = parse(data)
-        case = self.sequencer.cases.get(case_id)
-        found_step = case.step_named(paper.step)
-        assert found_step is not None
-        slots = found_step[0].steps[found_step[1].index].slots
-        found = [
-            h for s in slots.values() for h in (*s.past, s.head) if h is not None and h.digest == paper.digest
-        ]
-        head = (
-            found[0]
-            if found
-            else Head(paper.digest, paper.issuer, at, position, paper.key or "", paper.subject)
-        )
-        known_as = self.known_as(org, now)
-        roles = self.sequencer.registers.roles(org, now)
-        right = reading.right(case, org, roles, paper.step, head.key, head, known_as)
+        right = self.right(org, case_id, paper, position, at, now, roles)
         if right == reading.NONE:
             raise Problem(NOT_READABLE, org=org, document=paper.digest.hex())
         fields = "*" if isinstance(right, str) else ",".join(right)
@@ -178,9 +166,35 @@ class Node:
                 fields,
                 purpose,
             )
-        if isinstance(right, str):
-            return paper, right
-        return parse(paper.show(pointer(field) for field in right)), right
+        return shown(paper, right), right
+
+    def right(
+        self,
+        org: str,
+        case_id: str,
+        paper: Envelope,
+        position: int,
+        at: int,
+        now: int,
+        roles: frozenset[str] | None = None,
+    ) -> reading.Right:
+        """What `org` may read of a document of a case, recorded at `position`, `at` (rule 23). `roles`: those that it
+        acts in, of those it holds; default all."""
+        case = self.sequencer.cases.get(case_id)
+        found_step = case.step_named(paper.step)
+        assert found_step is not None
+        slots = found_step[0].steps[found_step[1].index].slots
+        found = [
+            h for s in slots.values() for h in (*s.past, s.head) if h is not None and h.digest == paper.digest
+        ]
+        head = (
+            found[0]
+            if found
+            else Head(paper.digest, paper.issuer, at, position, paper.key or "", paper.subject)
+        )
+        held = self.sequencer.registers.roles(org, now)
+        acting = held if roles is None else held & roles
+        return reading.right(case, org, acting, paper.step, head.key, head, self.known_as(org, now))
 
     def attachment(self, org: str, name: str, digest: bytes, purpose: str, now: int) -> Iterator[bytes]:
         """An attachment of a document, piece by piece, for who may read the document whole; the read is recorded.
@@ -213,6 +227,11 @@ class Node:
         self.log.keep_checkpoint()
         self.log.close()
         self.store.close()
+
+
+def shown(paper: Envelope, right: reading.Right) -> Envelope:
+    """The document with the disclosures that the right covers."""
+    return paper if isinstance(right, str) else parse(paper.show(pointer(field) for field in right))
 
 
 def begun(store: Store) -> bool:

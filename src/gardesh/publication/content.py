@@ -14,6 +14,7 @@ from hashlib import sha256
 from statistics import median
 from typing import Any
 
+from gardesh.access import recorded_until
 from gardesh.model.document import Envelope, parse
 from gardesh.model.library import compile_expression
 from gardesh.model.pack import DocumentType, Pack, RegisterFile, Text
@@ -97,17 +98,8 @@ class Content:
         self.registers = node.sequencer.registers
         self.views = Views(node.store, node.library)
         self.packs = newest(node)
-        self.size = self._size()
+        self.size = recorded_until(node, as_of)
         self.named: dict[str, Any] = {}
-
-    def _size(self) -> int:
-        """How many documents had been recorded at `as_of`: recorded_at never goes back along the log."""
-        low, high = 0, self.node.sequencer.size
-        while low < high:
-            middle = (low + high) // 2
-            (at,) = self.store.one("SELECT recorded_at FROM documents WHERE position = ?", middle)
-            low, high = (middle + 1, high) if at <= self.as_of else (low, middle)
-        return low
 
     # -- cases and documents ------------------------------------------------------------------------------
 

@@ -14,11 +14,17 @@ import msgspec
 from gardesh.model import canonical
 from gardesh.model.fold import Change
 from gardesh.model.library import MOST_VALUES
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, define
 from gardesh.model.register import BALANCE_EXCEEDED, Effect
 from gardesh.record import schema
 from gardesh.record.store import Store
 
+NO_SUCH_ENTRY = define(
+    "no-such-entry",
+    404,
+    en="Nothing is in force in the register {register} under {key}.",
+    fa="در دفتر ثبت {register} برای {key} چیزی نافذ نیست.",
+)
 KEPT = 50_000
 TAIL = 32
 """How many entries of a key are kept in memory at least, once it has as many."""

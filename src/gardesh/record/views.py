@@ -190,35 +190,37 @@ class Views:
             "more": more,
         }
 
-    def worklist(self, org: str, roles: frozenset[str], now: int, limit: int = 50) -> list[dict[str, Any]]:
-        """What waits on an organisation, by deadline; what has none comes last."""
+    def worklist(
+        self,
+        org: str,
+        roles: frozenset[str],
+        now: int,
+        limit: int = 50,
+        after: tuple[int | None, str, str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """What waits on an organisation, by deadline; what has none comes last. `after`: the deadline, case and slot of
+        the last one seen. Costs what it gives: by the index, with and without a deadline apart."""
         found: list[dict[str, Any]] = []
         sql = (
-            "SELECT w.case_id, w.slot, w.state, w.org, w.since, w.deadline, c.pack, c.procedure FROM waits w"
-            " JOIN cases c ON c.id = w.case_id WHERE w.role = ? AND w.state = ? AND w.deadline IS {} NULL"
-            " AND (w.org IS NULL OR w.org = ?) ORDER BY w.deadline, w.case_id LIMIT ?"
+            "SELECT w.case_id, w.slot, w.state, w.role, w.org, w.since, w.deadline, c.pack, c.procedure FROM waits w"
+            " JOIN cases c ON c.id = w.case_id WHERE w.role = ? AND w.state = ? AND {} AND (w.org IS NULL OR w.org = ?)"
+            " ORDER BY w.deadline, w.case_id, w.slot LIMIT ?"
         )
+        dated, undated = ("w.deadline IS NOT NULL", ()), ("w.deadline IS NULL", ())
+        parts: list[tuple[str, tuple[Any, ...]]] = [dated, undated]
+        if after is not None:
+            deadline, *place = after
+            behind = "(w.case_id, w.slot) > (?, ?)"
+            if deadline is None:
+                parts = [(f"w.deadline IS NULL AND {behind}", tuple(place))]
+            else:
+                parts = [("(w.deadline, w.case_id, w.slot) > (?, ?, ?)", after), undated]
         for role, state_ in product(sorted(roles), ("due", "returned")):
-            # By the index, with and without a deadline apart: each reads as many rows as it gives.
-            rows = self.store.rows(sql.format("NOT"), role, state_, org, limit)
-            rows += (
-                self.store.rows(sql.format(""), role, state_, org, limit - len(rows))
-                if len(rows) < limit
-                else []
-            )
-            for case_id, slot, state, bound, since, deadline, pack, procedure in rows:
-                found.append(
-                    {
-                        "case": case_id,
-                        "slot": slot,
-                        "state": demand.shown_state(state, deadline, now),
-                        "role": role,
-                        "by": bound,
-                        "since": since,
-                        "deadline": deadline,
-                        "procedure": f"{pack.partition('@')[0]}/{procedure}",
-                    }
-                )
+            rows: list[Any] = []
+            for where, values in parts:
+                if len(rows) < limit:
+                    rows += self.store.rows(sql.format(where), role, state_, *values, org, limit - len(rows))
+            found += [_waiting(row, now) for row in rows]
         found.sort(key=lambda w: (w["deadline"] is None, w["deadline"] or 0, w["case"], w["slot"]))
         return found[:limit]
 
@@ -295,3 +297,17 @@ class Views:
             raise Problem(AMBIGUOUS, name=name)
         position, at, case_id, signed, data = rows[0]
         return position, at, case_id, bytes(signed) + bytes(data)
+
+
+def _waiting(row: Any, now: int) -> dict[str, Any]:
+    case_id, slot, state_, role, bound, since, deadline, pack, procedure = row
+    return {
+        "case": case_id,
+        "slot": slot,
+        "state": demand.shown_state(state_, deadline, now),
+        "role": role,
+        "by": bound,
+        "since": since,
+        "deadline": deadline,
+        "procedure": f"{pack.partition('@')[0]}/{procedure}",
+    }

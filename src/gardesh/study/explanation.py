@@ -16,18 +16,12 @@ from gardesh.model.case import Case
 from gardesh.model.document import Envelope, parse
 from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.library import Library
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem
 from gardesh.record.cases import Cases, Then
-from gardesh.record.registers import NOWHERE, Registers, Row
+from gardesh.record.registers import NO_SUCH_ENTRY, NOWHERE, Registers, Row
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 
-NO_SUCH_ENTRY = define(
-    "no-such-entry",
-    404,
-    en="Nothing is in force in the register {register} under {key}.",
-    fa="در دفتر ثبت {register} برای {key} چیزی نافذ نیست.",
-)
 SHOWN = 20
 """How many documents of a step of many are told at most; the others are counted."""
 QUIET = ("core/keys", "core/accreditations", "core/packs")

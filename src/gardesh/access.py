@@ -1,0 +1,251 @@
+"""What an organisation may see of a node, all of it derived from the graph (semantics, rule 23).
+
+To who may not see it, a case or a document is as if it were not there: the same problem, whatever the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from gardesh.model import reading
+from gardesh.model.calendar import iso
+from gardesh.model.case import Case
+from gardesh.model.document import Envelope, parse
+from gardesh.model.pack import RegisterFile
+from gardesh.model.problem import Problem, define
+from gardesh.node import NOT_READABLE, Node
+from gardesh.record.cases import NO_SUCH_CASE
+from gardesh.record.registers import NO_SUCH_ENTRY, NOWHERE, Row
+from gardesh.record.views import NO_SUCH_DOCUMENT, Views
+
+NOT_ABOUT_YOU = define(
+    "not-about-you",
+    403,
+    en="Who read a document is shown to its issuer and to those it is about.",
+    fa="اینکه چه کسی سندی را خوانده به صادرکننده‌ی آن و به کسانی نشان داده می‌شود که سند درباره‌ی آن‌هاست.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document on the record."""
+
+    position: int
+    recorded_at: int
+    case: str
+    paper: Envelope
+
+
+class Access:
+    """One organisation's view at one moment. `roles`: those it acts in, of those it holds; None for all of them."""
+
+    def __init__(self, node: Node, org: str, now: int, roles: frozenset[str] | None = None) -> None:
+        self.node, self.org, self.now = node, org, now
+        held = node.sequencer.registers.roles(org, now)
+        self.roles = held if roles is None else held & roles
+        self.known_as = node.known_as(org, now)
+        self.views = Views(node.store, node.library)
+
+    # -- cases --------------------------------------------------------------------------------------------
+
+    def case(self, name: str) -> Case:
+        """A case that the organisation has a part in. Raises `no-such-case`.
+
+        It has: who opened it, issued a document of it, plays a role that the case asks something of now, or is who one of
+        its documents is about.
+        """
+        if len(name) != 64 or self.node.store.one("SELECT 1 FROM cases WHERE id = ?", name) is None:
+            raise Problem(NO_SUCH_CASE, case=name)
+        if not self._takes_part(name):
+            raise Problem(NO_SUCH_CASE, case=name)
+        return self.node.sequencer.cases.get(name)
+
+    def _takes_part(self, case_id: str) -> bool:
+        store, org = self.node.store, self.org
+        if store.one("SELECT 1 FROM cases WHERE id = ? AND opener = ?", case_id, org):
+            return True
+        if store.one("SELECT 1 FROM documents WHERE issuer = ? AND case_id = ? LIMIT 1", org, case_id):
+            return True
+        for role in sorted(self.roles):
+            asked = "SELECT 1 FROM waits WHERE case_id = ? AND role = ? AND (org IS NULL OR org = ?) AND state <> 'unknown'"
+            if store.one(f"{asked} LIMIT 1", case_id, role, org):
+                return True
+        case = self.node.sequencer.cases.get(case_id)
+        return any(self._about(h.about) for s in case.steps for slot in s.slots.values() if (h := slot.head))
+
+    def _about(self, about: Any) -> bool:
+        return any(who == self.org or who in self.known_as for who in about)
+
+    # -- documents ----------------------------------------------------------------------------------------
+
+    def found(self, name: str) -> tuple[Found, reading.Right]:
+        """A document, by its digest in hex or its position, and what may be read of it. Raises `no-such-document`."""
+        if not (len(name) == 64 or name.isdecimal()):
+            raise Problem(NO_SUCH_DOCUMENT, name=name)
+        position, at, case_id, data = self.views.document(name)
+        found = Found(position, at, case_id, parse(data))
+        right = self.right(found)
+        if right == reading.NONE:
+            raise Problem(NO_SUCH_DOCUMENT, name=name)
+        return found, right
+
+    def right(self, found: Found) -> reading.Right:
+        return self.node.right(
+            self.org, found.case, found.paper, found.position, found.recorded_at, self.now, self.roles
+        )
+
+    def read(self, name: str, purpose: str) -> Envelope:
+        """The document with what may be read of it; the read is on record when this returns. Raises `no-such-document`."""
+        found, _ = self.found(name)
+        return self.node.read(self.org, str(found.position), purpose, self.now, self.roles)[0]
+
+    def documents(self, case_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+        """The documents of a case that may be read, in log order, from behind position `after`; and where a next page
+        begins, if there is one. Nothing of their contents. Raises `no-such-case`."""
+        self.case(case_id)
+        shown: list[dict[str, Any]] = []
+        last = after
+        for row in self._rows(case_id, after):
+            if len(shown) == limit:
+                return shown, last
+            found = Found(row[0], row[1], case_id, parse(bytes(row[2]) + bytes(row[3])))
+            last = found.position
+            right = self.right(found)
+            if right != reading.NONE:
+                shown.append(described(found, right))
+        return shown, None
+
+    def _rows(self, case_id: str, after: int) -> Iterator[Any]:
+        sql = (
+            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x"
+            " ON x.position = d.position WHERE d.case_id = ? AND d.position > ? ORDER BY d.position LIMIT 100"
+        )
+        while rows := self.node.store.rows(sql, case_id, after):
+            yield from rows
+            after = rows[-1][0]
+
+    def readers(self, name: str) -> list[dict[str, Any]]:
+        """Who read a document, when, which fields, and for what. Raises `no-such-document`, `not-about-you`."""
+        found, right = self.found(name)
+        case = self.node.sequencer.cases.get(found.case)
+        step = case.step_named(found.paper.step)
+        slots = step[0].steps[step[1].index].slots.values() if step is not None else ()
+        heads = [h for s in slots for h in (*s.past, s.head) if h is not None]
+        about = next((h.about for h in heads if h.digest == found.paper.digest), ())
+        if found.paper.issuer != self.org and not (right == reading.ALL and self._about(about)):
+            raise Problem(NOT_ABOUT_YOU)
+        return [{**r, "at": iso(r["at"])} for r in self.node.readers(str(found.position))]
+
+    def attachment(self, name: str, digest: bytes) -> int:
+        """The size of an attachment of a document that may be read whole. Raises `no-such-document`, `not-readable`."""
+        found, right = self.found(name)
+        named = {bytes.fromhex(a["id"].rpartition(":")[2]): a["size"] for a in found.paper.attachments}
+        if right != reading.ALL or digest not in named:
+            raise Problem(NOT_READABLE, org=self.org, document=found.paper.digest.hex())
+        return int(named[digest])
+
+    def search(self, kind: str, value: str, limit: int) -> list[dict[str, Any]]:
+        """The newest documents with this business key that may be read."""
+        rows = self.node.store.rows(
+            "SELECT position FROM identifiers WHERE kind = ? AND value = ? ORDER BY position DESC LIMIT 200",
+            kind,
+            value,
+        )
+        shown: list[dict[str, Any]] = []
+        for (position,) in rows:
+            try:
+                shown.append(described(*self.found(str(position))))
+            except Problem as problem:
+                if problem.code != NO_SUCH_DOCUMENT:
+                    raise
+            if len(shown) == limit:
+                break
+        return shown
+
+    # -- registers ----------------------------------------------------------------------------------------
+
+    def entry(self, register: str, key: str, as_of: int | None) -> dict[str, Any]:
+        """What a register holds in force under a key, now or as of an instant. Raises `no-such-entry`.
+
+        Public registers are open to all; of others, who may read the document behind an entry whole may read the entry.
+        """
+        return entry(self.node, register, key, self.now if as_of is None else as_of, self)
+
+
+def entry(node: Node, register: str, key: str, at: int, access: Access | None) -> dict[str, Any]:
+    """As `Access.entry`; without an organisation, public registers only."""
+    declared = declared_register(node, register)
+    missing = Problem(NO_SUCH_ENTRY, register=register, key=key)
+    if declared is None:
+        raise missing
+    registers = node.sequencer.registers
+    size = recorded_until(node, at)
+    balance = declared.kind == "balance"
+    row = registers.last(register, key, size) if balance else registers.entry(register, key, size, at)
+    if row is None or (not balance and row.value is None):
+        raise missing
+    if not declared.public:
+        try:
+            right = access.found(row.digest.hex())[1] if access is not None else reading.NONE
+        except Problem:
+            raise missing from None
+        if right != reading.ALL:
+            raise missing
+    return told(register, key, row)
+
+
+def told(register: str, key: str, row: Row) -> dict[str, Any]:
+    """An entry as the API gives it. Instants are ISO 8601; amounts decimal texts."""
+    value: dict[str, Any] = (
+        {"balance": str(row.total or Decimal(0))} if row.total is not None else {"value": row.value}
+    )
+    return {
+        "register": register,
+        "key": key,
+        **value,
+        "document": row.digest.hex(),
+        "position": row.position,
+        "since": iso(row.since) if row.since is not None else None,
+        "until": iso(row.until) if row.until is not None else None,
+    }
+
+
+def declared_register(node: Node, name: str) -> RegisterFile | None:
+    """The register of that name in the newest version of its pack that is in force."""
+    pack, _, own = name.partition("/")
+    try:
+        return node.library.get(node.label_in_force(pack, NOWHERE)).registers.get(own)
+    except Problem:
+        return None
+
+
+def recorded_until(node: Node, at: int) -> int:
+    """How many documents had been recorded at an instant: recorded_at never goes back along the log."""
+    if at >= node.sequencer.last_at:
+        return node.sequencer.size
+    low, high = 0, node.sequencer.size
+    while low < high:
+        middle = (low + high) // 2
+        (recorded,) = node.store.one("SELECT recorded_at FROM documents WHERE position = ?", middle)
+        low, high = (middle + 1, high) if recorded <= at else (low, middle)
+    return low
+
+
+def described(found: Found, right: reading.Right) -> dict[str, Any]:
+    """A document without its contents."""
+    paper = found.paper
+    return {
+        "digest": paper.digest.hex(),
+        "position": found.position,
+        "recorded_at": iso(found.recorded_at),
+        "case": found.case,
+        "type": paper.type,
+        "issuer": paper.issuer,
+        "step": paper.step,
+        "key": paper.key,
+        "act": paper.act,
+        "fields": None if isinstance(right, str) else list(right),
+    }

@@ -1,0 +1,183 @@
+"""A node behind an event loop: one thread owns it, and submissions that come together share a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from gardesh.intake import Answer
+from gardesh.model.problem import Problem, define
+from gardesh.node import Node
+
+T = TypeVar("T")
+TOO_BUSY = define(
+    "too-busy",
+    503,
+    en="The node has {waiting} requests before yours; try again in a moment.",
+    fa="گره {waiting} درخواست پیش از درخواست شما دارد؛ اندکی بعد دوباره بفرستید.",
+)
+STOPPING = define(
+    "stopping",
+    503,
+    en="The node is stopping; nothing of this request was done.",
+    fa="گره در حال توقف است؛ از این درخواست چیزی انجام نشد.",
+)
+BATCH = 200
+"""How many documents share a transaction at most; a bundle counts whole."""
+TICK = 1.0
+"""After how many seconds without work the clock is looked at: what fell due is recorded."""
+
+
+class Submission:
+    __slots__ = ("answers", "documents")
+
+    def __init__(self, documents: Sequence[bytes]) -> None:
+        self.documents = documents
+        self.answers: Future[list[Answer]] = Future()
+
+
+class Question:
+    __slots__ = ("answer", "ask")
+
+    def __init__(self, ask: Callable[[Node], Any]) -> None:
+        self.ask = ask
+        self.answer: Future[Any] = Future()
+
+
+class Desk:
+    """Everything that touches the node runs in its thread, in the order in which it came. `most`: how many may wait."""
+
+    def __init__(self, open_node: Callable[[], Node], *, most: int = 10_000) -> None:
+        """Opens the node, in its own thread. Raises whatever `open_node` raises."""
+        self.most = most
+        self._queue: queue.SimpleQueue[Submission | Question | None] = queue.SimpleQueue()
+        self._stopping = False
+        self._guard = threading.Lock()
+        opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(open_node, opened), name="node")
+        self._thread.start()
+        opened.result()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the node's thread."""
+        return self._queue.qsize()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive() and not self._stopping
+
+    async def submit(self, documents: Sequence[bytes]) -> list[Answer]:
+        """Each document's own answer, in order. Those accepted are durable, and under a signed checkpoint.
+
+        Raises `too-busy`, `stopping`; then nothing was done.
+        """
+        made = Submission(documents)
+        self._put(made)
+        return await asyncio.wrap_future(made.answers)
+
+    async def ask(self, question: Callable[[Node], T]) -> T:
+        """What `question` gives of the node, in its thread. Raises what it raises, `too-busy`, `stopping`."""
+        made = Question(question)
+        self._put(made)
+        answer: T = await asyncio.wrap_future(made.answer)
+        return answer
+
+    def _put(self, work: Submission | Question) -> None:
+        with self._guard:
+            if self._stopping:
+                raise Problem(STOPPING)
+            if self.waiting >= self.most:
+                raise Problem(TOO_BUSY, waiting=self.waiting)
+            self._queue.put(work)
+
+    def close(self) -> None:
+        """Finish what waits, then close the node. Harmless when done twice."""
+        with self._guard:
+            if not self._stopping:
+                self._stopping = True
+                self._queue.put(None)
+        self._thread.join()
+
+    # -- the node's thread --------------------------------------------------------------------------------
+
+    def _run(self, open_node: Callable[[], Node], opened: Future[None]) -> None:
+        try:
+            node = open_node()
+        except BaseException as error:  # noqa: BLE001 it is raised where the desk is made
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        try:
+            self._serve(node)
+        finally:
+            node.close()
+
+    def _serve(self, node: Node) -> None:
+        held: Submission | Question | None = None
+        while True:
+            try:
+                work = held or self._queue.get(timeout=TICK)
+                held = None
+            except queue.Empty:
+                _tick(node)
+                continue
+            if work is None:
+                return
+            if isinstance(work, Question):
+                _answer(work, node)
+                continue
+            together = [work]
+            count = len(work.documents)
+            while count < BATCH and not self._queue.empty():
+                more = self._queue.get()
+                if not isinstance(more, Submission):
+                    _accept(together, node)
+                    together = []
+                    if more is None:
+                        return
+                    held = more
+                    break
+                together.append(more)
+                count += len(more.documents)
+            _accept(together, node)
+
+
+def now() -> int:
+    """The clock of this machine, in ms."""
+    return time.time_ns() // 1_000_000
+
+
+def _tick(node: Node) -> None:
+    try:
+        node.intake.pass_time(now())
+    except Problem:
+        return  # it is met again, and said, by the next submission
+
+
+def _answer(work: Question, node: Node) -> None:
+    if not work.answer.set_running_or_notify_cancel():
+        return
+    try:
+        work.answer.set_result(work.ask(node))
+    except BaseException as error:  # noqa: BLE001 it is raised where the answer is waited for
+        work.answer.set_exception(error)
+
+
+def _accept(together: list[Submission], node: Node) -> None:
+    waiting = [s for s in together if s.answers.set_running_or_notify_cancel()]
+    if not waiting:
+        return
+    try:
+        answers = iter(node.intake.submit_all([d for s in waiting for d in s.documents], now()))
+        for submission in waiting:
+            submission.answers.set_result([next(answers) for _ in submission.documents])
+    except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
+        for submission in waiting:
+            if not submission.answers.done():
+                submission.answers.set_exception(error)
