@@ -5,9 +5,11 @@ To who may not see it, a case or a document is as if it were not there: the same
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from gardesh.model import reading
@@ -16,10 +18,11 @@ from gardesh.model.case import Case
 from gardesh.model.document import Envelope, parse
 from gardesh.model.pack import RegisterFile
 from gardesh.model.problem import Problem, define
-from gardesh.node import NOT_READABLE, Node
+from gardesh.model.receipt import Receipt
+from gardesh.node import NOT_READABLE, Node, shown
 from gardesh.record.cases import NO_SUCH_CASE
 from gardesh.record.registers import NO_SUCH_ENTRY, NOWHERE, Row
-from gardesh.record.views import NO_SUCH_DOCUMENT, Views
+from gardesh.record.views import NO_SUCH_DOCUMENT, CaseRow, Views
 
 NOT_ABOUT_YOU = define(
     "not-about-you",
@@ -27,6 +30,8 @@ NOT_ABOUT_YOU = define(
     en="Who read a document is shown to its issuer and to those it is about.",
     fa="اینکه چه کسی سندی را خوانده به صادرکننده‌ی آن و به کسانی نشان داده می‌شود که سند درباره‌ی آن‌هاست.",
 )
+NAME = re.compile("[0-9a-f]{64}|[0-9]{1,18}")
+"""A document's digest or its position; never the beginning of a digest, which could be guessed at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,8 @@ class Access:
         It has: who opened it, issued a document of it, plays a role that the case asks something of now, or is who one of
         its documents is about.
         """
-        if len(name) != 64 or self.node.store.one("SELECT 1 FROM cases WHERE id = ?", name) is None:
-            raise Problem(NO_SUCH_CASE, case=name)
+        if self.node.store.one("SELECT 1 FROM cases WHERE id = ?", name) is None:
+            raise Problem(NO_SUCH_CASE, case=name[:100])
         if not self._takes_part(name):
             raise Problem(NO_SUCH_CASE, case=name)
         return self.node.sequencer.cases.get(name)
@@ -79,12 +84,31 @@ class Access:
     def _about(self, about: Any) -> bool:
         return any(who == self.org or who in self.known_as for who in about)
 
+    def opened(self, after: tuple[int, str] | None, limit: int) -> list[CaseRow]:
+        """The cases that the organisation opened, the newest first. `after`: when the last one seen was opened, and its
+        name. Costs what it gives."""
+        where, values = "", tuple[Any, ...]()
+        if after is not None:
+            where, values = " AND (opened_at < ? OR (opened_at = ? AND id > ?))", (after[0], *after)
+        sql = f"SELECT id FROM cases WHERE opener = ?{where} ORDER BY opened_at DESC, id LIMIT ?"  # noqa: S608
+        return self._rows_of(self.node.store.rows(sql, self.org, *values, limit))
+
+    def worked(self, after: str, limit: int) -> list[CaseRow]:
+        """The cases in which the organisation issued a document, by name. `after`: the last one seen."""
+        sql = (
+            "SELECT DISTINCT case_id FROM documents WHERE issuer = ? AND case_id > ? ORDER BY case_id LIMIT ?"
+        )
+        return self._rows_of(self.node.store.rows(sql, self.org, after, limit))
+
+    def _rows_of(self, names: list[Any]) -> list[CaseRow]:
+        return [self.views.case(name) for (name,) in names]
+
     # -- documents ----------------------------------------------------------------------------------------
 
     def found(self, name: str) -> tuple[Found, reading.Right]:
         """A document, by its digest in hex or its position, and what may be read of it. Raises `no-such-document`."""
-        if not (len(name) == 64 or name.isdecimal()):
-            raise Problem(NO_SUCH_DOCUMENT, name=name)
+        if NAME.fullmatch(name) is None:
+            raise Problem(NO_SUCH_DOCUMENT, name=name[:100])
         position, at, case_id, data = self.views.document(name)
         found = Found(position, at, case_id, parse(data))
         right = self.right(found)
@@ -97,10 +121,24 @@ class Access:
             self.org, found.case, found.paper, found.position, found.recorded_at, self.now, self.roles
         )
 
-    def read(self, name: str, purpose: str) -> Envelope:
-        """The document with what may be read of it; the read is on record when this returns. Raises `no-such-document`."""
+    def read(self, name: str, purpose: str, held: str = "") -> tuple[bytes, str, Found]:
+        """The document with what may be read of it, and the SHA-256 of these bytes in hex.
+
+        The read is on record when this returns, but not when the caller holds these very bytes: `held` is then the
+        digest that comes back, and the bytes are empty. Raises `no-such-document`.
+        """
+        found, right = self.found(name)
+        data = shown(found.paper, right).data
+        version = sha256(data).hexdigest()
+        if held == version:
+            return b"", version, found
+        self.node.note_read(self.org, found.position, right, purpose, self.now)
+        return data, version, found
+
+    def receipt(self, name: str) -> Receipt:
+        """The receipt under the newest checkpoint, for who may read anything of the document. Raises `no-such-document`."""
         found, _ = self.found(name)
-        return self.node.read(self.org, str(found.position), purpose, self.now, self.roles)[0]
+        return self.node.sequencer.receipts([(found.position, found.recorded_at)])[0]
 
     def documents(self, case_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
         """The documents of a case that may be read, in log order, from behind position `after`; and where a next page
@@ -139,13 +177,15 @@ class Access:
             raise Problem(NOT_ABOUT_YOU)
         return [{**r, "at": iso(r["at"])} for r in self.node.readers(str(found.position))]
 
-    def attachment(self, name: str, digest: bytes) -> int:
-        """The size of an attachment of a document that may be read whole. Raises `no-such-document`, `not-readable`."""
+    def attachment(self, name: str, digest: str, purpose: str) -> dict[str, Any]:
+        """The claim of an attachment (`size`, `mediaType`, `name`) of a document that may be read whole; the read is on
+        record when this returns. Raises `no-such-document`, `not-readable`."""
         found, right = self.found(name)
-        named = {bytes.fromhex(a["id"].rpartition(":")[2]): a["size"] for a in found.paper.attachments}
+        named = {str(a["id"]).rpartition(":")[2]: a for a in found.paper.attachments}
         if right != reading.ALL or digest not in named:
             raise Problem(NOT_READABLE, org=self.org, document=found.paper.digest.hex())
-        return int(named[digest])
+        self.node.note_read(self.org, found.position, right, purpose, self.now)
+        return dict(named[digest])
 
     def search(self, kind: str, value: str, limit: int) -> list[dict[str, Any]]:
         """The newest documents with this business key that may be read."""

@@ -156,17 +156,15 @@ class Node:
         right = self.right(org, case_id, paper, position, at, now, roles)
         if right == reading.NONE:
             raise Problem(NOT_READABLE, org=org, document=paper.digest.hex())
-        fields = "*" if isinstance(right, str) else ",".join(right)
-        with self.store.writing():
-            self.store.run(
-                "INSERT INTO reads (at, reader, position, fields, purpose) VALUES (?, ?, ?, ?, ?)",
-                now,
-                org,
-                position,
-                fields,
-                purpose,
-            )
+        self.note_read(org, position, right, purpose, now)
         return shown(paper, right), right
+
+    def note_read(self, org: str, position: int, right: reading.Right, purpose: str, now: int) -> None:
+        """Record that `org` reads a document, as far as its right goes. Durable when it returns."""
+        fields = "*" if isinstance(right, str) else ",".join(right)
+        sql = "INSERT INTO reads (at, reader, position, fields, purpose) VALUES (?, ?, ?, ?, ?)"
+        with self.store.writing():
+            self.store.run(sql, now, org, position, fields, purpose)
 
     def right(
         self,

@@ -23,6 +23,7 @@ from gardesh.cli import (
     proof_commands,
     public_command,
     register_commands,
+    serve_command,
     show,
 )
 from gardesh.cli.files import FILE_UNUSABLE
@@ -51,6 +52,7 @@ for command in (
     case_commands.worklist, explain_command.explain, public_command.public, proof_commands.audit, proof_commands.rebuild,
 ):  # fmt: skip
     app.command()(command)
+app.command()(serve_command.serve)
 app.command("verify")(case_file_commands.verify_document)
 app.command()(demo.demo)
 app.add_typer(attachment_commands.app, name="attachment")

@@ -182,3 +182,10 @@ def check_digest(field: str, body: bytes) -> None:
         compare_digest(b64encode(_HASHES[name](body).digest()).decode(), value) for name, value in found
     ):
         raise Problem(DIGEST_WRONG)
+
+
+def check_sha256(field: str, digest: bytes) -> None:
+    """As `check_digest`, of a body whose SHA-256 is known and that is not at hand: the field has to name that."""
+    given = [value for name, value in _DIGEST.findall(field) if name == "sha-256"]
+    if not given or not all(compare_digest(b64encode(digest).decode(), value) for value in given):
+        raise Problem(DIGEST_WRONG)

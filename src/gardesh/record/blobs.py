@@ -60,15 +60,32 @@ class Blobs:
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
-            place = self._path(seen.digest())
-            place.parent.mkdir(mode=0o700, exist_ok=True)
-            os.replace(name, place)
-            _sync(place.parent)
-            _sync(self.folder)
+            self._name(name, seen.digest())
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
         return seen.digest(), size
+
+    def adopt(self, path: Path) -> tuple[bytes, int]:
+        """Make a file of this folder a blob: its SHA-256 and its size in bytes. Durable when it returns; the file is then
+        gone from where it was. Raises `blob-too-large`, and leaves the file."""
+        seen, size = hashlib.sha256(), 0
+        with path.open("rb") as source:
+            while chunk := source.read(CHUNK):
+                seen.update(chunk)
+                size += len(chunk)
+            if size > self.limit:
+                raise Problem(BLOB_TOO_LARGE, limit=self.limit)
+            os.fsync(source.fileno())
+        self._name(str(path), seen.digest())
+        return seen.digest(), size
+
+    def _name(self, written: str, digest: bytes) -> None:
+        place = self._path(digest)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        os.replace(written, place)
+        _sync(place.parent)
+        _sync(self.folder)
 
     def size_of(self, digest: bytes) -> int | None:
         """The size in bytes of a blob that is here, else None."""
@@ -108,6 +125,18 @@ class Blobs:
         if seen.digest() != digest:
             raise Problem(BLOB_BROKEN, digest=digest.hex())
         yield held
+
+    def read_part(self, digest: bytes, first: int, count: int) -> Iterator[bytes]:
+        """`count` bytes from `first` on, a piece at a time. Not checked: only the whole shows that it is what its name
+        says. Raises `no-such-blob`."""
+        place = self._path(digest)
+        if not place.is_file():
+            raise Problem(NO_SUCH_BLOB, digest=digest.hex())
+        with place.open("rb") as source:
+            source.seek(first)
+            while count and (chunk := source.read(min(CHUNK, count))):
+                count -= len(chunk)
+                yield chunk
 
 
 def _sync(folder: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gardesh.intake import Answer
@@ -33,12 +34,20 @@ TICK = 1.0
 """After how many seconds without work the clock is looked at: what fell due is recorded."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of the documents of a submission. `before`: how many the log held before it."""
+
+    answers: list[Answer]
+    before: int
+
+
 class Submission:
-    __slots__ = ("answers", "documents")
+    __slots__ = ("documents", "settled")
 
     def __init__(self, documents: Sequence[bytes]) -> None:
         self.documents = documents
-        self.answers: Future[list[Answer]] = Future()
+        self.settled: Future[Settled] = Future()
 
 
 class Question:
@@ -72,14 +81,14 @@ class Desk:
     def alive(self) -> bool:
         return self._thread.is_alive() and not self._stopping
 
-    async def submit(self, documents: Sequence[bytes]) -> list[Answer]:
+    async def submit(self, documents: Sequence[bytes]) -> Settled:
         """Each document's own answer, in order. Those accepted are durable, and under a signed checkpoint.
 
         Raises `too-busy`, `stopping`; then nothing was done.
         """
         made = Submission(documents)
         self._put(made)
-        return await asyncio.wrap_future(made.answers)
+        return await asyncio.wrap_future(made.settled)
 
     async def ask(self, question: Callable[[Node], T]) -> T:
         """What `question` gives of the node, in its thread. Raises what it raises, `too-busy`, `stopping`."""
@@ -170,14 +179,15 @@ def _answer(work: Question, node: Node) -> None:
 
 
 def _accept(together: list[Submission], node: Node) -> None:
-    waiting = [s for s in together if s.answers.set_running_or_notify_cancel()]
+    waiting = [s for s in together if s.settled.set_running_or_notify_cancel()]
     if not waiting:
         return
+    before = node.sequencer.size
     try:
         answers = iter(node.intake.submit_all([d for s in waiting for d in s.documents], now()))
         for submission in waiting:
-            submission.answers.set_result([next(answers) for _ in submission.documents])
+            submission.settled.set_result(Settled([next(answers) for _ in submission.documents], before))
     except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
         for submission in waiting:
-            if not submission.answers.done():
-                submission.answers.set_exception(error)
+            if not submission.settled.done():
+                submission.settled.set_exception(error)

@@ -1,0 +1,81 @@
+"""Serving a node over HTTP: serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gardesh.cli import output
+from gardesh.cli.files import read_file
+from gardesh.cli.home import home, open_node
+from gardesh.record.blobs import Blobs
+from gardesh.web import configuration
+from gardesh.web.configuration import Configuration
+from gardesh.web.serve import Server
+
+DEFAULT = "serve.toml"
+
+
+def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="The configuration (TOML); default: serve.toml in the node's folder, if there."
+        ),
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Instead of the configuration's.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Instead of the configuration's; 0: a free one."),
+    ] = None,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Print every key with what it means and its default, and stop."),
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check the configuration, and stop.")] = False,
+) -> None:
+    """Serve the node over HTTP, until it is interrupted. Requests under way are answered first."""
+    if print_config:
+        typer.echo(configuration.printed(), nl=False)
+        return
+    made = configured(config)
+    if check:
+        if output.as_json():
+            output.emit(msgspec.to_builtins(made))
+        output.say("The configuration is right.", "پیکربندی درست است.")
+        return
+    listen = made.listen
+    if host is not None or port is not None:
+        listen = msgspec.structs.replace(
+            listen, host=listen.host if host is None else host, port=listen.port if port is None else port
+        )
+        made = msgspec.structs.replace(made, listen=listen)
+    node = open_node()
+    blobs = Blobs(home() / "blobs", made.limits.attachment_bytes)
+    node.blobs = blobs
+    node.intake.attachments = blobs
+    try:
+        server = Server(lambda: node, blobs, made)
+    except BaseException:
+        node.close()
+        raise
+    if output.as_json():
+        output.emit_line({"url": server.url})
+    output.say(
+        "Serving at {url}. Its description: {url}/openapi.json. Stop with Ctrl-C.",
+        "خدمت در {url}. شرح آن: {url}/openapi.json. توقف با Ctrl-C.",
+        url=output.ltr(server.url),
+    )
+    server.run()
+    output.say("Stopped.", "متوقف شد.")
+
+
+def configured(file: Path | None) -> Configuration:
+    """The configuration named, or that in the node's folder, or the defaults."""
+    if file is not None:
+        return configuration.read(read_file(file), str(file))
+    kept = home() / DEFAULT
+    return configuration.load(kept) if kept.is_file() else Configuration()

@@ -1,0 +1,127 @@
+"""The HTTP application over one node: its routes, its description (OpenAPI 3.1), and what surrounds every request."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from typing import Any
+from uuid import uuid4
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec.oauth_flow import OAuthFlow
+from litestar.openapi.spec.oauth_flows import OAuthFlows
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from gardesh.model.problem import Problem
+from gardesh.web import attachments, cases, documents, log, operations, registers, tokens
+from gardesh.web.answer import on_fault, on_http, on_problem
+from gardesh.web.report import Report
+from gardesh.web.service import Service
+
+V1 = (
+    documents.submit, documents.submit_bundle, documents.read, documents.receipt, documents.readers,
+    attachments.download, attachments.begin, attachments.offset, attachments.append, attachments.cancel,
+    cases.cases, cases.case, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
+    registers.register_entry, registers.search, operations.node,
+)  # fmt: skip
+DESCRIPTION = """Documents circulate: submit them signed, read what your steps need, ask what waits on whom.
+
+Who asks is known by a signature of the request with the organisation's key (RFC 9421; `@method` and `@target-uri`, or
+`@authority`, `@path` and `@query`, and `content-digest` where there is a body; `created`, `keyid`, and a `nonce` that
+makes each signature another), or by an access token from `/token`. Documents themselves need neither: their issuer's
+signature is in them. Submitting is idempotent by digest, so there is no Idempotency-Key. Refusals are problems
+(RFC 9457) with a stable `code`, a JSON pointer, and a sentence in Persian and in English. Lists are paged by `cursor`;
+answers have entity tags, and If-None-Match gives 304."""
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+def application(service: Service, report: Report) -> Litestar:
+    """The application. It neither opens nor closes the service."""
+    return Litestar(
+        [
+            Router("/v1", route_handlers=list(V1)),
+            Router("/log", route_handlers=[log.checkpoint, log.tile]),
+            tokens.token,
+            tokens.metadata,
+            operations.healthz,
+            operations.readyz,
+            operations.metrics,
+            operations.openapi,
+        ],
+        state=State({"service": service}),
+        middleware=[surround(service, report)],
+        exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_fault},
+        openapi_config=description(service),
+        request_max_body_size=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def description(service: Service) -> OpenAPIConfig:
+    signature = SecurityScheme(
+        type="apiKey",
+        name="Signature",
+        security_scheme_in="header",
+        description="HTTP message signature (RFC 9421) with the organisation's key, beside Signature-Input.",
+    )
+    flow = OAuthFlow(token_url=f"{service.url}/token", scopes={})
+    token = SecurityScheme(
+        type="oauth2", flows=OAuthFlows(client_credentials=flow), description="A token from /token."
+    )
+    return OpenAPIConfig(
+        title="Gardesh",
+        version=version("gardesh"),
+        description=DESCRIPTION,
+        components=Components(security_schemes={"signature": signature, "token": token}),
+        render_plugins=[],
+        enabled_endpoints=set(),
+        use_handler_docstrings=True,
+        operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{str(method).lower()}",
+    )
+
+
+def surround(service: Service, report: Report) -> Any:
+    """What surrounds every request: a name for it, the headers that keep browsers strict, its count and its line."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def within(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP:
+                await app(scope, receive, send)
+                return
+            begun, name = time.perf_counter(), str(uuid4())
+            state: dict[str, Any] = scope["state"]
+            state["request_id"] = name
+            status, sent = 500, 0
+
+            async def telling(message: Message) -> None:
+                nonlocal status, sent
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", name.encode())]
+                elif message["type"] == "http.response.body":
+                    sent += len(message.get("body", b""))
+                await send(message)
+
+            try:
+                await app(scope, receive, telling)
+            finally:
+                spent = time.perf_counter() - begun
+                method, route = scope["method"], scope.get("path_template") or "unknown"
+                service.counts.requests.labels(method, route, str(status)).inc()
+                service.counts.seconds.labels(method, route).observe(spent)
+                report.request(name, method, route, status, spent, sent, state)
+
+        return within
+
+    return wrap

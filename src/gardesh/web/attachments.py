@@ -1,0 +1,228 @@
+"""Attachments over HTTP: uploads that can be taken up again, and downloads in ranges; flat in memory both ways.
+
+The names of the fields are those of the IETF's resumable uploads (draft-ietf-httpbis-resumable-upload); its interim
+answers (104) are not sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Annotated
+from urllib.parse import quote
+
+from litestar import Response, delete, get, head, patch, post
+from litestar.exceptions import ClientException
+from litestar.openapi.spec import OpenAPIType, Schema
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from gardesh import wire
+from gardesh.model.http_signature import check_sha256
+from gardesh.model.problem import Problem, define
+from gardesh.record.blobs import NO_SUCH_BLOB
+from gardesh.record.uploads import Growing, Uploads
+from gardesh.web import answer
+from gardesh.web.answer import REQUEST_MALFORMED
+from gardesh.web.description import HEX, SIGNED, gives, refuses, takes
+from gardesh.web.documents import Name, Purpose
+from gardesh.web.service import Asked, Service, service_of
+
+RANGE_WRONG = define(
+    "range-not-satisfiable",
+    416,
+    en="The attachment has {size} bytes; the range asked for is not among them.",
+    fa="پیوست {size} بایت دارد؛ بازه‌ی خواسته‌شده در آن نیست.",
+)
+ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+PARTIAL = "application/partial-upload"
+PIECE = 1 << 20
+Id = Annotated[str, Parameter(description="The upload.")]
+EXAMPLE = {"id": ID, "offset": 0, "digest": None}
+
+
+def uploads(service: Service) -> Uploads:
+    return Uploads(service.blobs, service.configuration.limits.uploads)
+
+
+@post(
+    "/uploads",
+    status_code=201,
+    summary="Begin an upload",
+    responses={
+        **gives(wire.Upload, EXAMPLE, status=201, says="Begun; Location names it."),
+        **refuses(401, 429, 503),
+    },
+    security=SIGNED,
+)
+async def begin(request: Asked) -> Response[bytes]:
+    """An attachment is sent before the document that names it, in as many parts as it takes."""
+    service = service_of(request)
+    org = await service.ask(request, lambda access: access.org)
+    name = await asyncio.to_thread(uploads(service).start, org)
+    return told(wire.Upload(name, 0, None), 201)
+
+
+def told(upload: wire.Upload, status: int = 200) -> Response[bytes]:
+    made = answer.json(upload, status, cache_control="no-store", location=f"/v1/uploads/{upload.id}")
+    whole = "?1" if upload.digest else "?0"
+    made.headers.update({"upload-offset": str(upload.offset), "upload-complete": whole})
+    return made
+
+
+@head(
+    "/uploads/{name:str}",
+    summary="How far an upload is",
+    responses={**gives(None, None, says="In Upload-Offset."), **refuses(401, 404, 429, 503)},
+    security=SIGNED,
+)
+async def offset(request: Asked, name: Id) -> Response[None]:
+    """Where to go on after a connection was lost."""
+    service = service_of(request)
+    org = await service.ask(request, lambda access: access.org)
+    size = await asyncio.to_thread(uploads(service).offset, org, name)
+    headers = {"upload-offset": str(size), "upload-complete": "?0", "cache-control": "no-store"}
+    return Response(None, headers=headers)
+
+
+@patch(
+    "/uploads/{name:str}",
+    summary="Append to an upload",
+    operation_class=takes(
+        PARTIAL,
+        Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream"),
+        "…",
+        "The bytes from Upload-Offset on.",
+    ),
+    responses={
+        **gives(
+            wire.Upload,
+            {"id": ID, "offset": 2048, "digest": HEX},
+            says="How far it is; with Upload-Complete: ?1, what it is.",
+        ),
+        **refuses(400, 401, 404, 409, 413, 429, 503),
+    },
+    security=SIGNED,
+)
+async def append(
+    request: Asked,
+    name: Id,
+    upload_offset: Annotated[
+        int, Parameter(header="Upload-Offset", ge=0, description="The first byte of this part.")
+    ],
+    upload_complete: Annotated[
+        str, Parameter(header="Upload-Complete", pattern=r"^\?[01]$", description="?1 with the last part.")
+    ] = "?0",
+) -> Response[bytes]:
+    """With a token, what arrived of a part that was cut off stays, and the upload goes on from there. With a signature, the
+    part counts whole or not at all: its digest is signed."""
+    service = service_of(request)
+    org = await service.ask(request, lambda access: access.org, None)
+    held = uploads(service)
+    digest = request.headers.get("content-digest") if "signature-input" in request.headers else None
+    with held.writing(org, name, upload_offset) as growing:
+        growing.keep = digest is None
+        try:
+            await receive(request, growing, digest)
+        except ClientException:
+            raise Problem(REQUEST_MALFORMED, where="the body", reason="it was cut off") from None
+    if upload_complete != "?1":
+        return told(wire.Upload(name, growing.size, None))
+    found, size = await asyncio.to_thread(held.finish, org, name)
+    return told(wire.Upload(name, size, found.hex()))
+
+
+async def receive(request: Asked, growing: Growing, digest: str | None) -> None:
+    """Write the body as it comes, a MiB at a time. Raises `blob-too-large`, `content-digest-wrong`."""
+    seen, waiting = sha256(), bytearray()
+    try:
+        async for chunk in request.stream():
+            waiting += chunk
+            if len(waiting) >= PIECE:
+                piece = bytes(waiting)
+                waiting.clear()
+                seen.update(piece)
+                await asyncio.to_thread(growing.write, piece)
+    finally:
+        seen.update(waiting)
+        growing.write(bytes(waiting))
+    if digest is not None:
+        check_sha256(digest, seen.digest())
+
+
+@delete(
+    "/uploads/{name:str}",
+    status_code=204,
+    summary="Cancel an upload",
+    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404, 429, 503)},
+    security=SIGNED,
+)
+async def cancel(request: Asked, name: Id) -> None:
+    """What was sent of it is removed."""
+    service = service_of(request)
+    org = await service.ask(request, lambda access: access.org)
+    await asyncio.to_thread(uploads(service).cancel, org, name)
+
+
+@get(
+    "/documents/{name:str}/attachments/{digest:str}",
+    summary="Download an attachment",
+    responses={
+        **gives(bytes, "…", says="Its bytes; 206 for a range of them.", kind="application/octet-stream"),
+        **refuses(401, 403, 404, 416, 429, 503),
+    },
+    security=SIGNED,
+)
+async def download(request: Asked, name: Name, digest: str, purpose: Purpose) -> Response[bytes] | Stream:
+    """For who may read the document whole. The read is on record before the first byte is sent. With `Range`, a part; only
+    the whole can be compared with the digest."""
+    service = service_of(request)
+    claim = await service.ask(request, lambda access: access.attachment(name, digest, purpose))
+    raw, size = bytes.fromhex(digest), int(claim["size"])
+    if service.blobs.size_of(raw) != size:
+        raise Problem(NO_SUCH_BLOB, digest=digest)
+    tag = f'"{digest}"'
+    headers = {
+        "etag": tag,
+        "accept-ranges": "bytes",
+        "cache-control": answer.PRIVATE,
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(str(claim.get('name') or digest), safe='')}",
+    }
+    kind = str(claim["mediaType"])
+    if tag in answer.held(request):
+        return Response(b"", status_code=304, headers=headers, media_type=kind)
+    part = None
+    if request.headers.get("if-range", tag) == tag:
+        part = asked_range(request.headers.get("range", ""), size)
+    if part is None:
+        pieces: Iterator[bytes] = service.blobs.read(raw)
+        headers["content-length"] = str(size)
+        return Stream(pieces, media_type=kind, headers=headers)
+    first, count = part
+    headers |= {"content-range": f"bytes {first}-{first + count - 1}/{size}", "content-length": str(count)}
+    return Stream(
+        service.blobs.read_part(raw, first, count), status_code=206, media_type=kind, headers=headers
+    )
+
+
+def asked_range(field: str, size: int) -> tuple[int, int] | None:
+    """The first byte and the count of the one range (RFC 9110 §14.1.2) that is asked for; None to give the whole.
+
+    Raises `range-not-satisfiable`."""
+    found = re.fullmatch(r"bytes=([0-9]{0,15})-([0-9]{0,15})", field.strip())
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        count = min(int(found[2]), size)
+        first = size - count
+    else:
+        first = int(found[1])
+        last = min(int(found[2]), size - 1) if found[2] else size - 1
+        if found[2] and int(found[2]) < first:
+            return None
+        count = last - first + 1
+    if first >= size or count <= 0:
+        raise Problem(RANGE_WRONG, size=size)
+    return first, count

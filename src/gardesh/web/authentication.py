@@ -1,0 +1,111 @@
+"""Who asks: by the signature of the request (RFC 9421), or by an access token that a signature once bought.
+
+What a request brings is read on the event loop; whether its key is in force, and which roles it may act in, is looked
+up in the node's thread, at the same moment as what it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from gardesh.access import Access
+from gardesh.intake import KEY_NOT_IN_FORCE, KEY_UNKNOWN
+from gardesh.model import http_signature
+from gardesh.model.http_signature import WINDOW, Signature
+from gardesh.model.jose import SIGNATURE_WRONG, PublicKey
+from gardesh.model.problem import Problem, define
+from gardesh.node import Node
+from gardesh.record.registers import NOWHERE
+from gardesh.web.rate import Once
+from gardesh.web.token import Grant, Tokens
+
+NOT_AUTHENTICATED = define(
+    "not-authenticated",
+    401,
+    en="This needs to know who asks: sign the request (RFC 9421), or bring an access token.",
+    fa="برای این کار باید معلوم باشد که می‌پرسد: درخواست را امضا کنید (RFC 9421) یا توکن دسترسی بیاورید.",
+)
+CREDENTIAL_WRONG = define(
+    "credential-wrong",
+    401,
+    en="The signature does not verify with the key {kid}.",
+    fa="امضا با کلید {kid} درست نیست.",
+)
+SCOPE_TOO_WIDE = define(
+    "scope-too-wide",
+    400,
+    en="{org} does not hold the role {role}; a token can have roles that are held, and no others.",
+    fa="{org} نقش {role} را ندارد؛ توکن تنها نقش‌هایی را می‌گیرد که سازمان دارد.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request brought. Exactly one of `grant` and `signature` is there."""
+
+    grant: Grant | None = None
+    request: http_signature.Request | None = None
+    signature: Signature | None = None
+
+    @property
+    def client(self) -> str | None:
+        """The organisation, where the token proves it already."""
+        return self.grant.org if self.grant is not None else None
+
+    def access(self, node: Node, now: int, once: Once) -> Access:
+        """The view of who asks; `now` in ms. In the node's thread. Raises `key-unknown`, `key-not-in-force`,
+        `credential-wrong`, `request-replayed`, and as `http_signature.verify`."""
+        if self.grant is not None:
+            org, _ = in_force(node, self.grant.kid, now)
+            if org != self.grant.org:
+                raise Problem(KEY_UNKNOWN, kid=self.grant.kid)
+            return Access(node, org, now, self.grant.roles)
+        assert self.request is not None
+        assert self.signature is not None
+        org, key = in_force(node, self.signature.kid, now)
+        check(self.request, self.signature, key, now // 1000)
+        # The signature base, not the signature: an ES256 signature can be turned into another that verifies.
+        signed = http_signature.base(self.request, self.signature.components, self.signature.text)
+        expires = int(self.signature.parameters["created"]) + WINDOW
+        once.use(sha256(signed).digest(), expires, now // 1000)
+        return Access(node, org, now)
+
+
+def check(request: http_signature.Request, signature: Signature, key: PublicKey, now: int) -> None:
+    """As `http_signature.verify`, with a wrong signature said as what it is here: 401."""
+    try:
+        http_signature.verify(request, signature, key, now=now)
+    except Problem as problem:
+        if problem.code == SIGNATURE_WRONG:
+            raise Problem(CREDENTIAL_WRONG, kid=signature.kid[:100]) from None
+        raise
+
+
+def in_force(node: Node, kid: str, now: int) -> tuple[str, PublicKey]:
+    """Whose key this is, and the key. Raises `key-unknown`, `key-not-in-force`."""
+    value: Any = node.sequencer.registers.value("core/keys", kid, NOWHERE, now)
+    if value is None:
+        raise Problem(KEY_UNKNOWN, kid=kid[:100])
+    if value.get("state") != "in-force":
+        raise Problem(KEY_NOT_IN_FORCE, kid=kid, org=value["org"])
+    return value["org"], PublicKey.from_jwk(value["jwk"])
+
+
+def read(
+    method: str, target: str, headers: Mapping[str, str], body: bytes | None, tokens: Tokens, now: int
+) -> Credential:
+    """What a request brings; `now` in s. `body`: None where it comes as a stream, to be compared with its digest by who
+    reads it. Raises `not-authenticated`, `token-invalid`, `http-signature-…`, `content-digest-wrong`."""
+    given = headers.get("authorization", "")
+    if given[:7].lower() == "bearer ":
+        return Credential(grant=tokens.read(given[7:].strip(), now))
+    if "signature-input" not in headers:
+        raise Problem(NOT_AUTHENTICATED)
+    request = http_signature.Request(method, target, headers)
+    signature = http_signature.read(request)
+    if body is not None and (body or "content-digest" in headers):
+        http_signature.check_digest(headers.get("content-digest", ""), body)
+    return Credential(request=request, signature=signature)

@@ -1,0 +1,162 @@
+"""The configuration of a service: a TOML file, every key with a default, checked when it is read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from gardesh.model.problem import Problem, define
+
+CONFIGURATION_WRONG = define(
+    "configuration-wrong",
+    400,
+    en="The configuration {file} is not right at {place}: {reason}.",
+    fa="پیکربندی {file} در {place} درست نیست: {reason}.",
+    hint_en="`gardesh serve --print-config` prints every key with what it means and its default.",
+    hint_fa="«gardesh serve --print-config» همه‌ی کلیدها را با معنا و مقدار پیش‌فرضشان چاپ می‌کند.",
+)
+
+
+class Listen(Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the service is reached."""
+
+    host: Annotated[str, Meta(description="The address to listen at.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="The port; 0 takes a free one and prints it.")] = (
+        8420
+    )
+    url: Annotated[
+        str,
+        Meta(
+            description="The address that clients use, as https://node.example; signatures and tokens are bound to it. "
+            "Empty: http:// and the address listened at."
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="Addresses of proxies whose X-Forwarded-For is believed; of others it is ignored."),
+    ] = field(default_factory=list)
+
+
+class Limits(Struct, forbid_unknown_fields=True, frozen=True):
+    """How much one request, one client and all together may ask for."""
+
+    document_bytes: Annotated[int, Meta(ge=1024, description="The largest document, in bytes.")] = 4 << 20
+    bundle_bytes: Annotated[int, Meta(ge=1024, description="The largest bundle, in bytes.")] = 16 << 20
+    bundle_documents: Annotated[int, Meta(ge=1, le=10_000, description="Documents in a bundle, at most.")] = (
+        500
+    )
+    attachment_bytes: Annotated[int, Meta(ge=0, description="The largest attachment, in bytes.")] = 8 << 30
+    uploads: Annotated[int, Meta(ge=1, description="Unfinished uploads of one organisation, at most.")] = 16
+    page: Annotated[int, Meta(ge=1, le=1000, description="Items of one page, at most.")] = 200
+    waiting: Annotated[
+        int, Meta(ge=1, description="Requests that may wait for the record; beyond, 503 is the answer.")
+    ] = 2000
+    rate: Annotated[
+        float,
+        Meta(ge=0, description="Requests a second of one organisation or address, on the average; 0: any."),
+    ] = 200.0
+    burst: Annotated[int, Meta(ge=1, description="Requests that may come at once, beyond the average.")] = (
+        1000
+    )
+
+
+class Tokens(Struct, forbid_unknown_fields=True, frozen=True):
+    """Access tokens."""
+
+    seconds: Annotated[int, Meta(ge=30, le=3600, description="How long an access token lives.")] = 300
+
+
+class Operations(Struct, forbid_unknown_fields=True, frozen=True):
+    """For those who run the service."""
+
+    operators: Annotated[
+        list[str], Meta(description="Networks that may read /metrics and the details of /readyz.")
+    ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    log: Annotated[
+        Literal["requests", "faults", "none"],
+        Meta(description="What is logged, one JSON object a line, on standard error."),
+    ] = "requests"
+    stop_seconds: Annotated[
+        int, Meta(ge=1, le=600, description="How long a stop waits for requests under way.")
+    ] = 20
+
+
+class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
+    """All of it."""
+
+    listen: Listen = field(default_factory=Listen)
+    limits: Limits = field(default_factory=Limits)
+    tokens: Tokens = field(default_factory=Tokens)
+    operations: Operations = field(default_factory=Operations)
+
+
+def load(file: Path) -> Configuration:
+    """The configuration in a file. Raises `configuration-wrong`, and OSError where it cannot be read."""
+    return read(file.read_bytes(), str(file))
+
+
+def read(data: bytes, file: str = "") -> Configuration:
+    """The configuration in these bytes of TOML. Raises `configuration-wrong`, naming the key."""
+    try:
+        made = msgspec.convert(tomllib.loads(data.decode()), Configuration)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(CONFIGURATION_WRONG, file=file, place="TOML", reason=str(error)) from None
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        raise Problem(CONFIGURATION_WRONG, file=file, place=place.rstrip("`") or "/", reason=reason) from None
+    _check(made, file)
+    return made
+
+
+def _check(made: Configuration, file: str) -> None:
+    for network in made.operations.operators:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise Problem(
+                CONFIGURATION_WRONG, file=file, place="operations.operators", reason=str(error)
+            ) from None
+    if made.listen.url:
+        try:
+            parts = urlsplit(made.listen.url)
+            whole = parts.scheme in ("http", "https") and bool(parts.netloc)
+        except ValueError:
+            whole = False
+        if not whole or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+            reason = "it is scheme and authority alone, as https://node.example"
+            raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
+
+
+def keys() -> Iterator[tuple[str, str, str, Any, str]]:
+    """Every key: section, name, type, default, what it means."""
+    for section, kind in get_type_hints(Configuration).items():
+        empty = kind()
+        for name, hint in get_type_hints(kind, include_extras=True).items():
+            plain, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+            said = next((n.description for n in notes if isinstance(n, Meta) and n.description), "")
+            yield section, name, _written(plain), getattr(empty, name), said
+
+
+def _written(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " | ".join(get_args(kind))
+    return str(kind) if get_origin(kind) else str(kind.__name__)
+
+
+def printed() -> str:
+    """The defaults as a TOML file with comments."""
+    lines: list[str] = []
+    last = ""
+    for section, name, _, default, said in keys():
+        if section != last:
+            lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
+            last = section
+        lines += [f"# {said}", f"{name} = {msgspec.json.encode(default).decode()}"]
+    return "\n".join(lines) + "\n"

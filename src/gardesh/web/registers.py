@@ -1,0 +1,86 @@
+"""Registers and business keys over HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from gardesh import wire
+from gardesh.access import Access, entry
+from gardesh.model.calendar import parse_instant
+from gardesh.node import Node
+from gardesh.web import answer
+from gardesh.web.cases import DESCRIBED, Limit, page
+from gardesh.web.description import ETAG, HEX, OPEN, SIGNED, gives, refuses
+from gardesh.web.desk import now
+from gardesh.web.service import Asked, address, service_of
+
+EXAMPLE = {
+    "register": "governance/tariffs", "key": "joint-inspection", "document": HEX, "position": 12,
+    "since": "2026-05-01T00:00:00Z", "until": None, "value": {"amount": "2000000", "currency": "IRR"},
+}  # fmt: skip
+
+
+@get(
+    "/registers/{pack:str}/{register:str}/{key:path}",
+    summary="What a register holds",
+    responses={
+        **gives(wire.Entry, EXAMPLE, says="The entry in force."),
+        **refuses(400, 401, 404, 429, 503),
+    },
+    response_headers=ETAG,
+    security=[*OPEN, *SIGNED],
+)
+async def register_entry(
+    request: Asked,
+    pack: Annotated[str, Parameter(description="The pack that declares the register.")],
+    register: Annotated[str, Parameter(description="The register's name in it.")],
+    key: Annotated[str, Parameter(description="The key; it may hold slashes.")],
+    as_of: Annotated[
+        str | None, Parameter(description="An instant (ISO 8601), or a day; without, now.")
+    ] = None,
+) -> Response[bytes]:
+    """In force now, or as of an instant. Public registers are open to all; of others, those see an entry who may read the
+    document behind it whole."""
+    service = service_of(request)
+    at = parse_instant(as_of) if as_of is not None else None
+    name, own = f"{pack}/{register}", key.removeprefix("/")
+    if {"authorization", "signature-input"} & set(request.headers):
+        found = await service.ask(request, lambda access: access.entry(name, own, at))
+        return answer.tagged(request, found)
+    service.rate.take(address(request), time.monotonic())
+
+    def question(node: Node) -> dict[str, Any]:
+        return entry(node, name, own, now() if at is None else at, None)
+
+    return answer.tagged(request, await service.desk.ask(question), "public, no-cache")
+
+
+@get(
+    "/search",
+    summary="Find documents by a business key",
+    responses={
+        **gives(wire.Documents, {"documents": [DESCRIBED], "next": None}, says="The newest first."),
+        **refuses(400, 401, 429, 503),
+    },
+    response_headers=ETAG,
+    security=SIGNED,
+)
+async def search(
+    request: Asked,
+    kind: Annotated[
+        str, Parameter(max_length=100, description="As packs name it: order-number, kotaj, container …")
+    ],
+    value: Annotated[str, Parameter(max_length=200, description="The key, written as in the documents.")],
+    limit: Limit = 50,
+) -> Response[bytes]:
+    """Among the documents that the caller may read, those with this order number, kotaj, bill of lading, container, tax
+    id: whatever the packs declare as identifiers. The newest 200 with the key are looked at."""
+
+    def question(access: Access) -> dict[str, Any]:
+        return {"documents": access.search(kind, value, page(request, limit)), "next": None}
+
+    return answer.tagged(request, await service_of(request).ask(request, question))

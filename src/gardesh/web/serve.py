@@ -1,0 +1,121 @@
+"""A service in one process: the node, its thread, and the HTTP server before it; from start to graceful stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from gardesh.model.problem import Problem, define
+from gardesh.node import Node
+from gardesh.record.blobs import Blobs
+from gardesh.web.application import application
+from gardesh.web.configuration import Configuration
+from gardesh.web.desk import Desk
+from gardesh.web.report import Report
+from gardesh.web.service import Service
+from gardesh.web.token import Tokens
+
+ADDRESS_TAKEN = define(
+    "address-unusable",
+    503,
+    en="Nothing can listen at {host}:{port}: {reason}.",
+    fa="در {host}:{port} نمی‌توان گوش داد: {reason}.",
+    hint_en="Name another port, or stop what listens there.",
+    hint_fa="درگاه دیگری نام ببرید یا آنچه در آنجا گوش می‌دهد متوقف کنید.",
+)
+
+
+def listening(configuration: Configuration) -> socket.socket:
+    """A socket bound where the configuration says. Raises `address-unusable`."""
+    host, port = configuration.listen.host, configuration.listen.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise Problem(ADDRESS_TAKEN, host=host, port=port, reason=error.strerror or str(error)) from None
+    return made
+
+
+def url_of(configuration: Configuration, bound: socket.socket) -> str:
+    """What clients call the service."""
+    if configuration.listen.url:
+        return configuration.listen.url.rstrip("/")
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server:
+    """A service that runs until it is told to stop: by SIGINT or SIGTERM in the main thread, or by `stop`."""
+
+    def __init__(
+        self,
+        open_node: Callable[[], Node],
+        blobs: Blobs,
+        configuration: Configuration,
+        report: Report | None = None,
+    ) -> None:
+        """Binds the address and opens the node. Raises `address-unusable`, and whatever `open_node` raises."""
+        self.configuration = configuration
+        self.report = report or Report(configuration.operations.log)
+        self.bound = listening(configuration)
+        self.url = url_of(configuration, self.bound)
+        held: list[Node] = []
+
+        def opening() -> Node:
+            held.append(open_node())
+            return held[0]
+
+        try:
+            self.desk = Desk(opening, most=configuration.limits.waiting)
+        except BaseException:
+            self.bound.close()
+            raise
+        try:
+            self.http = self._server(held[0], blobs)
+        except BaseException:
+            self.desk.close()
+            self.bound.close()
+            raise
+
+    def _server(self, node: Node, blobs: Blobs) -> uvicorn.Server:
+        configuration = self.configuration
+        tokens = Tokens(node.sequencer.clock.key, self.url)
+        self.service = Service(self.desk, blobs, tokens, configuration, self.url)
+        proxies = ",".join(configuration.listen.trusted_proxies)
+        settings: dict[str, Any] = {
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            "date_header": True,
+            "lifespan": "off",
+            "timeout_graceful_shutdown": configuration.operations.stop_seconds,
+            "proxy_headers": bool(proxies),
+            "forwarded_allow_ips": proxies or None,
+            "h11_max_incomplete_event_size": 1 << 16,
+        }
+        return uvicorn.Server(uvicorn.Config(application(self.service, self.report), **settings))
+
+    def run(self) -> None:
+        """Serve until told to stop; then answer what is under way, keep the checkpoint, and close the node."""
+        if threading.current_thread() is threading.main_thread():
+            for sign in (signal.SIGTERM, signal.SIGINT):  # the server raises them again when it has stopped
+                signal.signal(sign, lambda *_: None)
+        self.report.event("started", url=self.url)
+        try:
+            self.http.run(sockets=[self.bound])
+        finally:
+            self.desk.close()
+            self.bound.close()
+            self.report.event("stopped")
+
+    def stop(self) -> None:
+        """May be called from another thread."""
+        self.http.should_exit = True

@@ -1,0 +1,92 @@
+"""What every request of a service shares: the desk, the keys of its tokens, its limits and its counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar
+
+from litestar import Request
+
+from gardesh.access import Access
+from gardesh.node import Node
+from gardesh.record.blobs import Blobs
+from gardesh.web import authentication
+from gardesh.web.authentication import Credential
+from gardesh.web.configuration import Configuration
+from gardesh.web.counts import Counts
+from gardesh.web.desk import Desk, now
+from gardesh.web.rate import Once, Rate
+from gardesh.web.token import Tokens
+
+T = TypeVar("T")
+Asked = Request[Any, Any, Any]
+
+
+@dataclass(slots=True)
+class Service:
+    """One service over one node. `url`: what clients call it, without a slash at the end."""
+
+    desk: Desk
+    blobs: Blobs
+    tokens: Tokens
+    configuration: Configuration
+    url: str
+    counts: Counts = field(default_factory=Counts)
+    once: Once = field(default_factory=Once)
+    assertions: Once = field(default_factory=Once)
+    rate: Rate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rate = Rate(self.configuration.limits.rate, self.configuration.limits.burst)
+
+    def credential(self, request: Asked, body: bytes | None = b"") -> Credential:
+        """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, and
+        `too-many-requests`."""
+        found = authentication.read(
+            request.method, self.target(request), request.headers, body, self.tokens, now() // 1000
+        )
+        request.scope["state"]["by"] = "token" if found.grant is not None else "signature"
+        self.rate.take(found.client or address(request), time.monotonic())
+        return found
+
+    def anonymous(self, request: Asked) -> None:
+        """Nobody in particular asks; counts against the rate of the address."""
+        self.rate.take(address(request), time.monotonic())
+
+    async def ask(self, request: Asked, question: Callable[[Access], T], body: bytes | None = b"") -> T:
+        """What `question` finds for who asks. Raises what it raises, and whatever is wrong with the credential."""
+        credential = self.credential(request, body)
+
+        def within(node: Node) -> T:
+            return question(credential.access(node, now(), self.once))
+
+        return await self.desk.ask(within)
+
+    def target(self, request: Asked) -> str:
+        """The URI that was asked for, as the client knows it."""
+        raw = request.scope.get("raw_path") or request.scope["path"].encode()
+        query = request.scope.get("query_string") or b""
+        path = raw.partition(b"?")[0].decode("latin-1")
+        return self.url + path + (f"?{query.decode('latin-1')}" if query else "")
+
+    def operates(self, request: Asked) -> bool:
+        """Whether the request comes from a network of those who run the service."""
+        try:
+            place = ip_address(address(request))
+        except ValueError:
+            return False
+        return any(place in ip_network(n) for n in self.configuration.operations.operators)
+
+
+def address(request: Asked) -> str:
+    """Where a request comes from; of a trusted proxy, what it says."""
+    client = request.scope.get("client")
+    return client[0] if client else ""
+
+
+def service_of(request: Asked) -> Service:
+    found: Service = request.app.state["service"]
+    return found
