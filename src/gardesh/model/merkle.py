@@ -212,18 +212,20 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         raise Problem(INCLUSION_INVALID, index=index, size=size)
 
 
-def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:
-    """Check that the tree `new` has the tree `old` as its beginning (RFC 9162 §2.1.4.2).
+def consistency_root(old: int, old_root: bytes, new: int, proof: Sequence[bytes]) -> bytes:
+    """The root of the tree `new` that `proof` leads to from the root of the tree `old`, its beginning
+    (RFC 9162 §2.1.4.2). From the empty tree nothing leads to another root.
 
-    The empty tree is consistent with every tree, with an empty proof. Raises `consistency-proof-invalid`.
+    Raises `consistency-proof-invalid` if the proof is not of the shape that it has between such trees, or does not
+    lead to `old_root`.
     """
     broken = Problem(CONSISTENCY_INVALID, old=old, new=new)
-    if not 0 <= old <= new <= MAX_SIZE or any(len(h) != HASH_SIZE for h in (old_root, new_root, *proof)):
+    if not 0 < old <= new <= MAX_SIZE or any(len(h) != HASH_SIZE for h in (old_root, *proof)):
         raise broken
-    if old in (0, new):
-        if proof or (old == 0 and old_root != EMPTY_ROOT) or (old == new and old_root != new_root):
+    if old == new:
+        if proof:
             raise broken
-        return
+        return old_root
     at, last = old - 1, new - 1
     while at & 1:
         at >>= 1
@@ -243,5 +245,21 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
             newer = node_hash(newer, sibling)
         at >>= 1
         last >>= 1
-    if last or older != old_root or newer != new_root:
+    if last or older != old_root:
+        raise broken
+    return newer
+
+
+def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:
+    """Check that the tree `new` has the tree `old` as its beginning (RFC 9162 §2.1.4.2).
+
+    The empty tree is consistent with every tree, with an empty proof. Raises `consistency-proof-invalid`.
+    """
+    broken = Problem(CONSISTENCY_INVALID, old=old, new=new)
+    if old == 0 and 0 <= new <= MAX_SIZE:
+        if proof or old_root != EMPTY_ROOT or len(new_root) != HASH_SIZE:
+            raise broken
+        if new == 0 and new_root != EMPTY_ROOT:
+            raise broken
+    elif consistency_root(old, old_root, new, proof) != new_root:
         raise broken

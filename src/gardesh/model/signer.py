@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from gardesh.model.c2sp import MAX_NUMBER, read_base64, write_base64, write_text
+from gardesh.model.jose import PrivateKey, PublicKey
 from gardesh.model.note import NOTE_MALFORMED, Note, Signature, is_key_name
 from gardesh.model.problem import Problem, define
 from gardesh.model.treehead import TreeHead
@@ -118,6 +119,16 @@ class Verifier:
         return f"{self.name}+{self.key_id.hex()}+{write_base64(bytes([self.type]) + self.public)}"
 
     @property
+    def key(self) -> PublicKey:
+        """The key itself, if it is Ed25519 and signs notes: for what a log signs beside them (COSE receipts).
+
+        Raises `verifier-key-malformed` for a key of another type.
+        """
+        if self.type != SignatureType.ED25519 or not isinstance(self._key, Ed25519PublicKey):
+            raise Problem(KEY_MALFORMED)
+        return PublicKey(self._key)
+
+    @property
     def cosigns(self) -> bool:
         """Whether its signatures are timestamped cosignatures of checkpoints."""
         return self.type != SignatureType.ED25519
@@ -162,6 +173,13 @@ class Signer:
         post_quantum = isinstance(key, MLDSA44PrivateKey)
         kind = SignatureType.COSIGNATURE_MLDSA44 if post_quantum else SignatureType.COSIGNATURE_ED25519
         return cls(Verifier(name, kind, key.public_key().public_bytes_raw()), key)
+
+    @property
+    def key(self) -> PrivateKey:
+        """The key itself, as :attr:`Verifier.key`."""
+        if self.verifier.type != SignatureType.ED25519 or not isinstance(self._key, Ed25519PrivateKey):
+            raise Problem(KEY_MALFORMED)
+        return PrivateKey(self._key)
 
     def sign(self, text: str, at: int) -> Signature:
         """Sign a note's text; `at` (POSIX s) is the time that a cosignature states, and unused by type 0x01.
