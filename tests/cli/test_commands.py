@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gardesh.cli import main
+from gardesh.model import cose_receipt
 
 PASSPHRASE = "a-long-enough-passphrase"
 
@@ -150,6 +151,8 @@ def test_the_log_proves_itself(node: Shell) -> None:
     note = node("log", "checkpoint")
     assert note.splitlines()[1] == "5"
     assert node("log", "prove", "4").startswith("c2sp.org/tlog-proof@v1")
+    node("log", "prove", "4", "--cose", "--out", str(node.home / "receipt"))
+    assert cose_receipt.read((node.home / "receipt").read_bytes()).position == 4
     assert node.json("log", "consistency", "2")["new"] == 5
     assert node.json("log", "prove", "99", code=1)["code"] == "beyond-the-log"
     node("log", "publish", str(node.home / "public"))

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from gardesh.model import checkpoint, receipt
+from gardesh.model import checkpoint, cose_receipt, receipt
 from gardesh.model.checkpoint import Policy
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
@@ -94,6 +94,17 @@ def test_receipts_hold_before_and_after_it_is_opened_again(size: int) -> None:
         found = each.receipts([(position, entry(position)[1]) for position in asked], note)
         for position, made in zip(asked, found, strict=True):
             assert receipt.verify(made, entry(position)[0], POLICY) == (position, entry(position)[1])
+
+
+@pytest.mark.parametrize("size", [1, 2, 256, 257, 513])
+def test_cose_receipts_are_under_the_tree_head_of_the_checkpoint(size: int) -> None:
+    store, log = grown(size)
+    for each in (log, Log(store, ORIGIN, SIGNERS)):
+        head = POLICY.verify(each.checkpoint(AT)).head
+        for position in {0, size // 2, size - 1}:
+            made = cose_receipt.read(each.cose_receipt(position, *entry(position)))
+            proven = cose_receipt.verify(made, entry(position)[0], SIGNERS[0].verifier)
+            assert proven == ((position, entry(position)[1]), head)
 
 
 @pytest.mark.parametrize("size", [2, 256, 257, 513, 65_537])

@@ -17,7 +17,6 @@ from gardesh.model.checkpoint import Policy
 from gardesh.model.entry import encode_bundle
 from gardesh.model.merkle import verify_consistency
 from gardesh.model.problem import Problem, define
-from gardesh.model.receipt import Receipt
 from gardesh.model.signer import Verifier
 from gardesh.model.tile import WIDTH, consistency_proof, entries_path, partial_tiles, root, tile_path
 from gardesh.record import folder
@@ -130,17 +129,23 @@ def checkpoint() -> None:
 def prove(
     position: Annotated[int, typer.Argument(help="The position of a document.", min=0)],
     out: Annotated[Path | None, typer.Option("--out")] = None,
+    cose: Annotated[
+        bool, typer.Option("--cose", help="A COSE receipt (RFC 9942) instead, for verifiers of SCITT.")
+    ] = False,
 ) -> None:
     """Print the receipt of a document: a C2SP tlog-proof under the newest checkpoint."""
     node = open_node()
-    row = node.store.one("SELECT recorded_at FROM documents WHERE position = ?", position)
+    row = node.store.one("SELECT digest, recorded_at FROM documents WHERE position = ?", position)
     if row is None:
         raise Problem(BEYOND_THE_LOG, size=node.log.size, asked=position)
-    receipt: Receipt = node.log.receipts([(position, row[0])], node.log.checkpoint(clock()))[0]
-    if out is None:
-        typer.echo(receipt.encode().decode(), nl=False)
+    if cose:
+        receipt = node.log.cose_receipt(position, bytes(row[0]), row[1])
     else:
-        out.write_bytes(receipt.encode())
+        receipt = node.log.receipts([(position, row[1])], node.log.checkpoint(clock()))[0].encode()
+    if out is None:
+        typer.echo(receipt if cose else receipt.decode(), nl=False)
+    else:
+        out.write_bytes(receipt)
     node.close()
 
 

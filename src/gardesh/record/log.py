@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from gardesh.model import checkpoint
+from gardesh.model import checkpoint, cose_receipt
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import encode, entry_hash
+from gardesh.model.jose import PrivateKey
 from gardesh.model.merkle import leaf_hash
 from gardesh.model.receipt import Receipt
-from gardesh.model.signer import Signer
+from gardesh.model.signer import SignatureType, Signer
 from gardesh.model.tile import WIDTH, TileReader
 from gardesh.model.treehead import TreeHead
 from gardesh.record import schema
@@ -96,6 +97,18 @@ class Log:
         """Receipts for (position, recorded_at) under the newest checkpoint."""
         tree = self.edge.tree(self.full_tile)
         return [Receipt(position, at, tuple(tree.inclusion(position)), note) for position, at in found]
+
+    @property
+    def key(self) -> PrivateKey:
+        """The Ed25519 key that the log signs its notes and its COSE receipts with."""
+        return next(s.key for s in self.signers if s.verifier.type == SignatureType.ED25519)
+
+    def cose_receipt(self, position: int, digest: bytes, recorded_at: int) -> bytes:
+        """The COSE receipt (RFC 9942) of an entry, under the tree as it is now. Raises as `cose_receipt.write`."""
+        edge = self.edge
+        head = TreeHead(self.origin, edge.size, edge.root())
+        proof = tuple(edge.tree(self.full_tile).inclusion(position))
+        return cose_receipt.write(Receipt(position, recorded_at, proof, b""), digest, head, self.key)
 
     def close(self) -> None:
         self._pen.shutdown()
