@@ -285,6 +285,16 @@ def test_a_consistency_receipt_holds_for_its_own_tree_head_alone() -> None:
     assert refusal(lambda: verify_consistency(receipt, head(5), other))[0] == "cose-of-another-key"
 
 
+def test_a_consistency_receipt_is_of_the_log_about_itself() -> None:
+    proof = {396: {-2: [cbor2.dumps([5, SIZE, naive_tree.proof(5, ENTRIES)])]}}
+    said = {"profile": {"tree_size": SIZE}, "unprotected": proof}
+    right = read_consistency(by_others(claims={2: ORIGIN}, **said))
+    assert verify_consistency(right, head(5), VERIFIER) == head()
+    with pytest.raises(Problem) as refused:
+        read_consistency(by_others(claims={2: "other.example/log"}, **said))
+    assert refused.value.params == {"part": "sub"}
+
+
 def test_no_consistency_receipt_is_signed_that_does_not_hold() -> None:
     proof = naive_tree.proof(5, ENTRIES)
     for old, new, path in ((head(5), head(12), proof), (head(5), head(5), []), (head(6), head(), proof)):

@@ -134,9 +134,6 @@ class _Reader:
             raise Problem(CBOR_TOO_DEEP, limit=self.limits.depth)
         if major == 6:
             return Tag(argument, self.value(depth + 1))
-        # Each element has a byte at least: a count beyond what is left is not believed.
-        if argument > len(self.raw) - self.at:
-            raise Problem(CBOR_MALFORMED, at=start)
         if major == 4:
             return [self.value(depth + 1) for _ in range(argument)]
         return self._map(argument, depth)

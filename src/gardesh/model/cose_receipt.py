@@ -26,7 +26,7 @@ from gardesh.model import cose
 from gardesh.model.cbor import decode, encode
 from gardesh.model.claim_forms import match_hex
 from gardesh.model.cose import ALG, CRIT, CWT_CLAIMS, ISS, KID, SUB, TYP, Label, Sign1, thumbprint
-from gardesh.model.entry import MAX_TIME, entry_hash
+from gardesh.model.entry import entry_hash
 from gardesh.model.jose import SigningKey
 from gardesh.model.merkle import (
     CONSISTENCY_INVALID,
@@ -115,8 +115,6 @@ def read(raw: bytes) -> CoseReceipt:
     size, position, path = proof
     if size != profile["tree_size"] or not 0 <= position < size:
         raise Problem(COSE_RECEIPT_MALFORMED, part="tree_size")
-    if profile["recorded_at"] > MAX_TIME:
-        raise Problem(COSE_RECEIPT_MALFORMED, part="recorded_at")
     found = bytes.fromhex(digest), profile["recorded_at"]
     return CoseReceipt(origin, *found, position, size, path, message)
 
