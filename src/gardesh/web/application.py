@@ -18,7 +18,7 @@ from litestar.openapi.spec.oauth_flows import OAuthFlows
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gardesh.model.problem import Problem
-from gardesh.web import attachments, cases, documents, log, operations, registers, tokens
+from gardesh.web import attachments, cases, documents, log, operations, registers, scitt, tokens
 from gardesh.web.answer import on_fault, on_http, on_problem
 from gardesh.web.report import Report
 from gardesh.web.service import Service
@@ -57,6 +57,10 @@ def application(service: Service, report: Report) -> Litestar:
             operations.readyz,
             operations.metrics,
             operations.openapi,
+            scitt.register,
+            scitt.entry,
+            scitt.keys,
+            scitt.key,
         ],
         state=State({"service": service}),
         middleware=[surround(service, report)],
