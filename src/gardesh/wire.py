@@ -93,7 +93,7 @@ class Read(Struct):
 
     at: str
     reader: str
-    fields: Annotated[str, Meta(description="`*` for all, else pointers parted by commas.")]
+    fields: Annotated[str, Meta(description="`*` for all, else names parted by commas.")]
     purpose: str
 
 
@@ -270,6 +270,7 @@ class DraftWanted(Struct, forbid_unknown_fields=True):
     key: str = ""
     act: str = "issue"
     outcome: str | None = None
+    reach: Annotated[str | None, Meta(description="Of a revocation: start or now.")] = None
     deficiencies: list[Deficiency] | None = None
     valid_until: str | None = None
     for_slot: SlotName | None = None

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+
 from gardesh.model import http_signature
 from gardesh.model.jose import SigningKey
 from gardesh.record.blobs import Blobs
 from gardesh.web.configuration import Configuration, read
 from gardesh.web.report import Report
 from gardesh.web.serve import Server
+from market import key_of
 
-from tests.market import Market, key_of
+T = TypeVar("T")
 
 
 class Signing(httpx.Auth):
@@ -27,7 +30,7 @@ class Signing(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, key: SigningKey, now: int | None = None, nonce: str | None = None) -> None:
+    def __init__(self, key: SigningKey, now: Callable[[], int], nonce: str | None = None) -> None:
         self.key, self.now, self.nonce = key, now, nonce
 
     def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:
@@ -35,9 +38,8 @@ class Signing(httpx.Auth):
             request.headers["content-digest"] = http_signature.content_digest(request.content)
         headers = {k.lower(): v for k, v in request.headers.items()}
         signed = http_signature.Request(request.method, str(request.url), headers)
-        now = self.now if self.now is not None else int(time.time())
         request.headers.update(
-            http_signature.sign(signed, self.key, now=now, nonce=self.nonce or secrets.token_hex(8))
+            http_signature.sign(signed, self.key, now=self.now(), nonce=self.nonce or secrets.token_hex(8))
         )
         yield request
 
@@ -45,23 +47,34 @@ class Signing(httpx.Auth):
 class Served:
     """A market and its server. `by(org)` asks as an organisation, `nobody` as anybody."""
 
-    def __init__(self, market: Market, server: Server, log: io.StringIO) -> None:
+    def __init__(self, market: Any, server: Server, log: io.StringIO) -> None:
         self.market, self.server, self.log, self.url = market, server, log, server.url
         self.nobody = httpx.Client(base_url=self.url, timeout=30)
 
-    def by(self, org: str, **more: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, auth=Signing(key_of(org), **more), timeout=30)
+    def do(self, what: Callable[[Any], T]) -> T:
+        """Something with the market, in the node's thread as everything."""
+        return asyncio.run(self.server.desk.ask(lambda _: what(self.market)))
+
+    def seconds(self) -> int:
+        return self.market.now // 1000
+
+    def by(
+        self, org: str, *, ahead: int = 0, nonce: str | None = None, key: SigningKey | None = None
+    ) -> httpx.Client:
+        """Signs as an organisation, with a clock that goes `ahead` (s) of the node's."""
+        auth = Signing(key or key_of(org), lambda: self.seconds() + ahead, nonce)
+        return httpx.Client(base_url=self.url, auth=auth, timeout=30)
 
 
 @contextmanager
-def serving(market: Market, blobs: Path, configuration: str = "") -> Iterator[Served]:
-    """Serve this market's node; it is closed at the end."""
+def serving(market: Any, blobs: Path, configuration: str = "") -> Iterator[Served]:
+    """Serve the node of a market, or of whatever else has a `node` and a time `now`; it is closed at the end."""
     kept = Blobs(blobs)
     market.node.blobs = kept
     market.node.intake.attachments = kept
     made: Configuration = read(f"[listen]\nport = 0\n{configuration}".encode())
     log = io.StringIO()
-    server = Server(lambda: market.node, kept, made, Report(made.operations.log, log))
+    server = Server(lambda: market.node, kept, made, Report(made.operations.log, log), lambda: market.now)
     thread = threading.Thread(target=server.run)
     thread.start()
     served = Served(market, server, log)

@@ -89,7 +89,6 @@ def description(service: Service) -> OpenAPIConfig:
         description=DESCRIPTION,
         components=Components(security_schemes={"signature": signature, "token": token}),
         render_plugins=[],
-        enabled_endpoints=set(),
         use_handler_docstrings=True,
         operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{str(method).lower()}",
     )

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from litestar import Response, delete, get, head, patch, post
 from litestar.exceptions import ClientException
 from litestar.openapi.spec import OpenAPIType, Schema
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter, PathParameter
 from litestar.response import Stream
 
 from gardesh import wire
@@ -39,7 +39,7 @@ RANGE_WRONG = define(
 ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 PARTIAL = "application/partial-upload"
 PIECE = 1 << 20
-Id = Annotated[str, Parameter(description="The upload.")]
+Id = Annotated[str, PathParameter(description="The upload.")]
 EXAMPLE = {"id": ID, "offset": 0, "digest": None}
 
 
@@ -110,10 +110,11 @@ async def append(
     request: Asked,
     name: Id,
     upload_offset: Annotated[
-        int, Parameter(header="Upload-Offset", ge=0, description="The first byte of this part.")
+        int, HeaderParameter(name="Upload-Offset", ge=0, description="The first byte of this part.")
     ],
     upload_complete: Annotated[
-        str, Parameter(header="Upload-Complete", pattern=r"^\?[01]$", description="?1 with the last part.")
+        str,
+        HeaderParameter(name="Upload-Complete", pattern=r"^\?[01]$", description="?1 with the last part."),
     ] = "?0",
 ) -> Response[bytes]:
     """With a token, what arrived of a part that was cut off stays, and the upload goes on from there. With a signature, the
@@ -175,7 +176,9 @@ async def cancel(request: Asked, name: Id) -> None:
     },
     security=SIGNED,
 )
-async def download(request: Asked, name: Name, digest: str, purpose: Purpose) -> Response[bytes] | Stream:
+async def download(
+    request: Asked, name: Name, digest: FromPath[str], purpose: Purpose
+) -> Response[bytes] | Stream:
     """For who may read the document whole. The read is on record before the first byte is sent. With `Range`, a part; only
     the whole can be compared with the digest."""
     service = service_of(request)

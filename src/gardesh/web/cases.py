@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 
 from gardesh import draft as drafting
 from gardesh import wire
@@ -22,9 +22,11 @@ from gardesh.web.answer import REQUEST_MALFORMED
 from gardesh.web.description import CASE, ETAG, HEX, SIGNED, gives, refuses
 from gardesh.web.service import Asked, service_of
 
-Name = Annotated[str, Parameter(description="The case: the digest of the document that opened it.")]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="How many at most; the node may give fewer.")]
-Cursor = Annotated[str | None, Parameter(max_length=500, description="`next` of the page before.")]
+Name = Annotated[str, PathParameter(description="The case: the digest of the document that opened it.")]
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=1000, description="How many at most; the node may give fewer.")
+]
+Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next` of the page before.")]
 WAIT = {
     "slot": "permit:standards", "step": "permit", "key": "standards", "state": "due", "role": "agency", "by": "isiri",
     "since": "2026-01-05T09:00:00Z", "deadline": "2026-01-14T13:00:00Z", "waits_on": [],
@@ -35,7 +37,7 @@ ROW = {
 }  # fmt: skip
 DESCRIBED = {
     "digest": HEX, "position": 41, "recorded_at": "2026-01-05T09:00:00Z", "case": CASE, "type": "trade/permit",
-    "issuer": "isiri", "step": "permit", "key": "standards", "act": "issue", "fields": ["/number"],
+    "issuer": "isiri", "step": "permit", "key": "standards", "act": "issue", "fields": ["number"],
 }  # fmt: skip
 
 
@@ -69,7 +71,10 @@ def page(request: Asked, limit: int) -> int:
     security=SIGNED,
 )
 async def cases(
-    request: Asked, part: Literal["opened", "worked"] = "opened", cursor: Cursor = None, limit: Limit = 50
+    request: Asked,
+    part: FromQuery[Literal["opened", "worked"]] = "opened",
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Response[bytes]:
     """Those the caller opened, the newest first; or (`part=worked`) those it issued a document in, by name."""
     most = page(request, limit)
@@ -272,7 +277,7 @@ async def worklist(request: Asked, cursor: Cursor = None, limit: Limit = 50) -> 
     },
     security=SIGNED,
 )
-async def draft(request: Asked, data: wire.DraftWanted) -> Response[bytes]:
+async def draft(request: Asked, data: JSONBody[wire.DraftWanted]) -> Response[bytes]:
     """The claims of a document that the caller can issue now, resting on the case as it stands. Nothing is recorded, and
     nothing is signed: the key never leaves its owner."""
     if (data.case is None) == (data.procedure is None):
@@ -296,6 +301,7 @@ async def draft(request: Asked, data: wire.DraftWanted) -> Response[bytes]:
             key=data.key,
             act=data.act,
             outcome=data.outcome,
+            reach=data.reach,
             deficiencies=[deficiency(d) for d in data.deficiencies] if data.deficiencies else None,
             valid_until_ms=until,
             for_slot=(data.for_slot.case, data.for_slot.step, data.for_slot.key) if data.for_slot else None,

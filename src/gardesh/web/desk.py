@@ -31,7 +31,7 @@ STOPPING = define(
 BATCH = 200
 """How many documents share a transaction at most; a bundle counts whole."""
 TICK = 1.0
-"""After how many seconds without work the clock is looked at: what fell due is recorded."""
+"""After how many seconds the clock is looked at again: what fell due is recorded, whether there is other work or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class Settled:
 
     answers: list[Answer]
     before: int
+
+
+def now() -> int:
+    """The clock of this machine, in ms."""
+    return time.time_ns() // 1_000_000
 
 
 class Submission:
@@ -61,9 +66,11 @@ class Question:
 class Desk:
     """Everything that touches the node runs in its thread, in the order in which it came. `most`: how many may wait."""
 
-    def __init__(self, open_node: Callable[[], Node], *, most: int = 10_000) -> None:
-        """Opens the node, in its own thread. Raises whatever `open_node` raises."""
-        self.most = most
+    def __init__(
+        self, open_node: Callable[[], Node], *, most: int = 10_000, clock: Callable[[], int] = now
+    ) -> None:
+        """Opens the node, in its own thread. `clock`: ms since the epoch. Raises whatever `open_node` raises."""
+        self.most, self.clock = most, clock
         self._queue: queue.SimpleQueue[Submission | Question | None] = queue.SimpleQueue()
         self._stopping = False
         self._guard = threading.Lock()
@@ -129,12 +136,15 @@ class Desk:
 
     def _serve(self, node: Node) -> None:
         held: Submission | Question | None = None
+        looked = 0.0
         while True:
+            if time.monotonic() - looked >= TICK:
+                self._tick(node)
+                looked = time.monotonic()
             try:
                 work = held or self._queue.get(timeout=TICK)
                 held = None
             except queue.Empty:
-                _tick(node)
                 continue
             if work is None:
                 return
@@ -146,7 +156,7 @@ class Desk:
             while count < BATCH and not self._queue.empty():
                 more = self._queue.get()
                 if not isinstance(more, Submission):
-                    _accept(together, node)
+                    self._accept(together, node)
                     together = []
                     if more is None:
                         return
@@ -154,19 +164,27 @@ class Desk:
                     break
                 together.append(more)
                 count += len(more.documents)
-            _accept(together, node)
+            self._accept(together, node)
 
+    def _tick(self, node: Node) -> None:
+        try:
+            node.intake.pass_time(self.clock())
+        except Problem:
+            return  # it is met again, and said, by the next submission
 
-def now() -> int:
-    """The clock of this machine, in ms."""
-    return time.time_ns() // 1_000_000
-
-
-def _tick(node: Node) -> None:
-    try:
-        node.intake.pass_time(now())
-    except Problem:
-        return  # it is met again, and said, by the next submission
+    def _accept(self, together: list[Submission], node: Node) -> None:
+        waiting = [s for s in together if s.settled.set_running_or_notify_cancel()]
+        if not waiting:
+            return
+        before = node.sequencer.size
+        try:
+            answers = iter(node.intake.submit_all([d for s in waiting for d in s.documents], self.clock()))
+            for submission in waiting:
+                submission.settled.set_result(Settled([next(answers) for _ in submission.documents], before))
+        except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
+            for submission in waiting:
+                if not submission.settled.done():
+                    submission.settled.set_exception(error)
 
 
 def _answer(work: Question, node: Node) -> None:
@@ -176,18 +194,3 @@ def _answer(work: Question, node: Node) -> None:
         work.answer.set_result(work.ask(node))
     except BaseException as error:  # noqa: BLE001 it is raised where the answer is waited for
         work.answer.set_exception(error)
-
-
-def _accept(together: list[Submission], node: Node) -> None:
-    waiting = [s for s in together if s.settled.set_running_or_notify_cancel()]
-    if not waiting:
-        return
-    before = node.sequencer.size
-    try:
-        answers = iter(node.intake.submit_all([d for s in waiting for d in s.documents], now()))
-        for submission in waiting:
-            submission.settled.set_result(Settled([next(answers) for _ in submission.documents], before))
-    except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
-        for submission in waiting:
-            if not submission.settled.done():
-                submission.settled.set_exception(error)

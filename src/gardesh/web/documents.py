@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, get, post
 from litestar.openapi.spec import OpenAPIType, Schema
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from gardesh import wire
 from gardesh.access import Access
@@ -35,11 +35,13 @@ ACCEPTED = {
     "digest": HEX, "position": 41, "recorded_at": "2026-01-05T09:00:00Z", "case": CASE, "receipt": RECEIPT,
 }  # fmt: skip
 Name = Annotated[
-    str, Parameter(description="The document's digest (64 hex digits), or its position on the log.")
+    str, PathParameter(description="The document's digest (64 hex digits), or its position on the log.")
 ]
 Purpose = Annotated[
     str,
-    Parameter(min_length=1, max_length=200, description="What it is read for; whom it is about can see it."),
+    QueryParameter(
+        min_length=1, max_length=200, description="What it is read for; whom it is about can see it."
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from gardesh.model.entry import encode, encode_bundle
 from gardesh.model.problem import Problem
@@ -54,7 +54,7 @@ async def checkpoint(request: Asked) -> Response[bytes]:
 )
 async def tile(
     request: Asked,
-    path: Annotated[str, Parameter(description="As 0/x001/234, or entries/000.p/17 (C2SP tlog-tiles).")],
+    path: Annotated[str, PathParameter(description="As 0/x001/234, or entries/000.p/17 (C2SP tlog-tiles).")],
 ) -> Response[bytes]:
     """Whatever the log has signed can be checked from these alone."""
     service = service_of(request)

@@ -6,7 +6,7 @@ import time
 from typing import Annotated, Any
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from gardesh import wire
 from gardesh.access import Access, entry
@@ -15,7 +15,6 @@ from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.cases import DESCRIBED, Limit, page
 from gardesh.web.description import ETAG, HEX, OPEN, SIGNED, gives, refuses
-from gardesh.web.desk import now
 from gardesh.web.service import Asked, address, service_of
 
 EXAMPLE = {
@@ -36,11 +35,11 @@ EXAMPLE = {
 )
 async def register_entry(
     request: Asked,
-    pack: Annotated[str, Parameter(description="The pack that declares the register.")],
-    register: Annotated[str, Parameter(description="The register's name in it.")],
-    key: Annotated[str, Parameter(description="The key; it may hold slashes.")],
+    pack: Annotated[str, PathParameter(description="The pack that declares the register.")],
+    register: Annotated[str, PathParameter(description="The register's name in it.")],
+    key: Annotated[str, PathParameter(description="The key; it may hold slashes.")],
     as_of: Annotated[
-        str | None, Parameter(description="An instant (ISO 8601), or a day; without, now.")
+        str | None, QueryParameter(description="An instant (ISO 8601), or a day; without, now.")
     ] = None,
 ) -> Response[bytes]:
     """In force now, or as of an instant. Public registers are open to all; of others, those see an entry who may read the
@@ -54,7 +53,7 @@ async def register_entry(
     service.rate.take(address(request), time.monotonic())
 
     def question(node: Node) -> dict[str, Any]:
-        return entry(node, name, own, now() if at is None else at, None)
+        return entry(node, name, own, service.desk.clock() if at is None else at, None)
 
     return answer.tagged(request, await service.desk.ask(question), "public, no-cache")
 
@@ -72,9 +71,11 @@ async def register_entry(
 async def search(
     request: Asked,
     kind: Annotated[
-        str, Parameter(max_length=100, description="As packs name it: order-number, kotaj, container …")
+        str, QueryParameter(max_length=100, description="As packs name it: order-number, kotaj, container …")
     ],
-    value: Annotated[str, Parameter(max_length=200, description="The key, written as in the documents.")],
+    value: Annotated[
+        str, QueryParameter(max_length=200, description="The key, written as in the documents.")
+    ],
     limit: Limit = 50,
 ) -> Response[bytes]:
     """Among the documents that the caller may read, those with this order number, kotaj, bill of lading, container, tax

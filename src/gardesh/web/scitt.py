@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.openapi.spec import OpenAPIType, Schema
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from gardesh.access import NAME
 from gardesh.model import cbor, concise_problem, cose, signed_statement
@@ -23,7 +23,6 @@ from gardesh.record.views import NO_SUCH_DOCUMENT
 from gardesh.web import answer
 from gardesh.web.authentication import in_force
 from gardesh.web.description import HEX, OPEN, gives, takes
-from gardesh.web.desk import now
 from gardesh.web.documents import count
 from gardesh.web.service import Asked, service_of
 
@@ -82,7 +81,7 @@ async def register(request: Asked) -> Response[bytes]:
     statement = signed_statement.read(await answer.body_of(request, most + (1 << 16)), Limits(size=most))
 
     def key(node: Node) -> PublicKey:
-        return in_force(node, statement.document.kid, now())[1]
+        return in_force(node, statement.document.kid, service.desk.clock())[1]
 
     signed_statement.verify(statement, await service.desk.ask(key))
     told = (await service.desk.submit([statement.data])).answers[0]
@@ -105,7 +104,7 @@ async def register(request: Asked) -> Response[bytes]:
     security=OPEN,
 )
 async def entry(
-    request: Asked, name: Annotated[str, Parameter(description="The document's digest, or its position.")]
+    request: Asked, name: Annotated[str, PathParameter(description="The document's digest, or its position.")]
 ) -> Response[bytes]:
     """Says what the public log says: the digest, its position and its time; nothing of the document."""
     service = service_of(request)
@@ -151,7 +150,7 @@ async def keys(request: Asked) -> Response[bytes]:
     security=OPEN,
 )
 async def key(
-    request: Asked, kid: Annotated[str, Parameter(description="Its kid, in base64url without padding.")]
+    request: Asked, kid: Annotated[str, PathParameter(description="Its kid, in base64url without padding.")]
 ) -> Response[bytes]:
     """As the receipt's `kid` names it."""
     service = service_of(request)

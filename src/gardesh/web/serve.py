@@ -15,7 +15,7 @@ from gardesh.node import Node
 from gardesh.record.blobs import Blobs
 from gardesh.web.application import application
 from gardesh.web.configuration import Configuration
-from gardesh.web.desk import Desk
+from gardesh.web.desk import Desk, now
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 from gardesh.web.token import Tokens
@@ -61,6 +61,7 @@ class Server:
         blobs: Blobs,
         configuration: Configuration,
         report: Report | None = None,
+        clock: Callable[[], int] = now,
     ) -> None:
         """Binds the address and opens the node. Raises `address-unusable`, and whatever `open_node` raises."""
         self.configuration = configuration
@@ -74,7 +75,7 @@ class Server:
             return held[0]
 
         try:
-            self.desk = Desk(opening, most=configuration.limits.waiting)
+            self.desk = Desk(opening, most=configuration.limits.waiting, clock=clock)
         except BaseException:
             self.bound.close()
             raise

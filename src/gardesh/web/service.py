@@ -17,7 +17,7 @@ from gardesh.web import authentication
 from gardesh.web.authentication import Credential
 from gardesh.web.configuration import Configuration
 from gardesh.web.counts import Counts
-from gardesh.web.desk import Desk, now
+from gardesh.web.desk import Desk
 from gardesh.web.rate import Once, Rate
 from gardesh.web.token import Tokens
 
@@ -46,7 +46,12 @@ class Service:
         """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, and
         `too-many-requests`."""
         found = authentication.read(
-            request.method, self.target(request), request.headers, body, self.tokens, now() // 1000
+            request.method,
+            self.target(request),
+            request.headers,
+            body,
+            self.tokens,
+            self.desk.clock() // 1000,
         )
         request.scope["state"]["by"] = "token" if found.grant is not None else "signature"
         self.rate.take(found.client or address(request), time.monotonic())
@@ -61,7 +66,7 @@ class Service:
         credential = self.credential(request, body)
 
         def within(node: Node) -> T:
-            return question(credential.access(node, now(), self.once))
+            return question(credential.access(node, self.desk.clock(), self.once))
 
         return await self.desk.ask(within)
 

@@ -16,7 +16,6 @@ from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.authentication import CREDENTIAL_WRONG, SCOPE_TOO_WIDE, in_force
 from gardesh.web.description import OPEN, gives, takes
-from gardesh.web.desk import now
 from gardesh.web.service import Asked, address, service_of
 from gardesh.web.token import SKEW, Assertion, Grant, read_assertion
 
@@ -78,7 +77,7 @@ async def token(request: Asked) -> Response[bytes]:
     seconds = service.configuration.tokens.seconds
 
     def question(node: Node) -> tuple[Grant, str]:
-        at = now()
+        at = service.desk.clock()
         audience = frozenset((service.url, f"{service.url}/", f"{service.url}/token"))
         assertion = read_assertion(form["client_assertion"][0], audience, at // 1000)
         grant = granted(node, assertion, asked, at, seconds)

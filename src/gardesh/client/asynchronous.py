@@ -1,0 +1,204 @@
+"""The client for programs on an event loop: as `gardesh.client.synchronous`, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, BinaryIO, TypeVar
+
+import httpx
+
+from gardesh import wire
+from gardesh.client import call as calls
+from gardesh.client.call import Call, problem_of
+from gardesh.client.retrying import ATTEMPTS, pause
+from gardesh.client.signing import Signature, Token
+from gardesh.model.checkpoint import Policy
+from gardesh.model.document import sign
+from gardesh.model.jose import SigningKey
+from gardesh.record.clock import salt
+
+T = TypeVar("T")
+PART = 8 << 20
+"""Bytes of one part of an upload."""
+
+
+class AsyncClient:
+    """A connection to one node. For one event loop.
+
+    `who`: a `Token` or a `Signature`; without, only what is open to all can be asked. `policy`: every receipt is verified
+    by it. What was lost on the way is sent again a few times, where that cannot do a thing twice.
+    """
+
+    def __init__(
+        self, url: str, who: Signature | Token | None = None, *, policy: Policy | None = None, lang: str = "en",
+        timeout: float = 30, transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.policy = policy
+        self._http = httpx.AsyncClient(
+            base_url=url, auth=who, timeout=timeout, transport=transport, headers={"accept-language": lang}
+        )
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def run(self, asked: Call[T]) -> T:
+        """Ask, and read the answer. Raises `Refused`, `Unexpected`, and what httpx raises when no answer comes."""
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1 or not asked.repeatable
+            try:
+                response = await self._http.request(
+                    asked.method,
+                    asked.path,
+                    params=dict(asked.params),
+                    content=asked.content,
+                    headers=dict(asked.headers),
+                )
+            except httpx.TransportError:
+                if last:
+                    raise
+                await asyncio.sleep(pause(attempt, None))
+                continue
+            if response.is_success:
+                return asked.read(response)
+            if last or response.status_code not in (429, 503):
+                break
+            await asyncio.sleep(pause(attempt, response.headers.get("retry-after")))
+        raise problem_of(response)
+
+    # -- documents ----------------------------------------------------------------------------------------
+
+    async def submit(self, document: bytes) -> wire.Accepted:
+        """Submit a signed document. Sending it again gives the same position."""
+        return await self.run(calls.submit(document, self.policy))
+
+    async def submit_all(self, documents: Sequence[bytes]) -> wire.BundleAnswer:
+        """Submit documents in one transaction; each has its own answer."""
+        return await self.run(calls.submit_all(documents, self.policy))
+
+    async def draft(self, wanted: wire.DraftWanted, org: str) -> wire.Draft:
+        """What could be signed; checked to be what was asked for."""
+        made = await self.run(calls.draft(wanted))
+        calls.checked(made, wanted, org)
+        return made
+
+    async def issue(
+        self, wanted: wire.DraftWanted, subject: Mapping[str, Any], org: str, key: SigningKey
+    ) -> wire.Accepted:
+        """Draft, sign with the key here, and submit."""
+        made = await self.draft(wanted, org)
+        return await self.submit(
+            sign(made.claims, dict(subject), key, salt=salt, disclosable=made.disclosable)
+        )
+
+    async def read(self, document: str, purpose: str) -> bytes:
+        """A document, with what may be read of it. The read is recorded, with what it is for."""
+        return await self.run(calls.read_document(document, purpose))
+
+    async def receipt(self, document: str) -> bytes:
+        """The C2SP tlog-proof of a document."""
+        return await self.run(calls.receipt(document))
+
+    async def readers(self, document: str) -> list[wire.Read]:
+        """Who read a document."""
+        return (await self.run(calls.get(f"/v1/documents/{document}/readers", wire.Readers))).readers
+
+    async def search(self, kind: str, value: str) -> list[wire.Described]:
+        """Documents by a business key."""
+        return (await self.run(calls.get("/v1/search", wire.Documents, kind=kind, value=value))).documents
+
+    # -- cases --------------------------------------------------------------------------------------------
+
+    async def case(self, case: str) -> wire.Case:
+        return await self.run(calls.get(f"/v1/cases/{case}", wire.Case))
+
+    async def plan(self, case: str) -> wire.Plan:
+        """What can be issued now, and by whom."""
+        return await self.run(calls.get(f"/v1/cases/{case}/plan", wire.Plan))
+
+    async def why(self, case: str) -> wire.Why:
+        """The chain of waits that holds the case."""
+        return await self.run(calls.get(f"/v1/cases/{case}/why", wire.Why))
+
+    async def documents(self, case: str) -> AsyncIterator[wire.Described]:
+        """The documents of a case that may be read, page after page."""
+        cursor: str | None = None
+        while True:
+            page = await self.run(calls.get(f"/v1/cases/{case}/documents", wire.Documents, cursor=cursor))
+            for each in page.documents:
+                yield each
+            if (cursor := page.next) is None:
+                return
+
+    async def cases(self, part: str = "opened") -> AsyncIterator[wire.CaseRow]:
+        """The caller's cases: those it `opened`, or those it `worked` in."""
+        cursor: str | None = None
+        while True:
+            page = await self.run(calls.get("/v1/cases", wire.Cases, part=part, cursor=cursor))
+            for each in page.cases:
+                yield each
+            if (cursor := page.next) is None:
+                return
+
+    async def worklist(self) -> AsyncIterator[wire.Work]:
+        """What waits on the caller, by deadline."""
+        cursor: str | None = None
+        while True:
+            page = await self.run(calls.get("/v1/worklist", wire.Worklist, cursor=cursor))
+            for each in page.work:
+                yield each
+            if (cursor := page.next) is None:
+                return
+
+    # -- registers, log, attachments ----------------------------------------------------------------------
+
+    async def entry(self, register: str, key: str, as_of: str | None = None) -> wire.Entry:
+        """What a register (pack/register) holds under a key, now or as of an instant."""
+        return await self.run(calls.entry(register, key, as_of))
+
+    async def node(self) -> wire.NodeInfo:
+        return await self.run(calls.get("/v1/node", wire.NodeInfo))
+
+    async def checkpoint(self) -> bytes:
+        """The newest signed checkpoint."""
+        return await self.run(calls.tile("checkpoint"))
+
+    async def begin_upload(self) -> wire.Upload:
+        """A new upload: what to give to `upload`, and to give again if that was cut off."""
+        return await self.run(calls.begin_upload())
+
+    async def upload(self, stream: BinaryIO, upload: wire.Upload | None = None) -> wire.Upload:
+        """Send an attachment, a part at a time. `upload`: one that was begun and cut off; the stream is then read on from
+        where it ended, and has to be seekable. Returns its digest and size; only then name it in a document."""
+        offset = 0
+        if upload is None:
+            upload = await self.begin_upload()
+        elif offset := await self.run(calls.offset_of(upload.id)):
+            stream.seek(offset)
+        part = await asyncio.to_thread(stream.read, PART)
+        while True:
+            following = await asyncio.to_thread(stream.read, PART)
+            told = await self.run(calls.append(upload.id, offset, part, not following))
+            if told.digest is not None:
+                return told
+            offset, part = told.offset, following
+
+    async def download(
+        self, document: str, digest: str, purpose: str, first: int = 0
+    ) -> AsyncIterator[bytes]:
+        """An attachment, a piece at a time, from byte `first` on. Compare the whole with its digest."""
+        headers = {"range": f"bytes={first}-"} if first else {}
+        url = f"/v1/documents/{document}/attachments/{digest}"
+        async with self._http.stream("GET", url, params={"purpose": purpose}, headers=headers) as response:
+            if not response.is_success:
+                await response.aread()
+                raise problem_of(response)
+            async for piece in response.aiter_bytes():
+                yield piece

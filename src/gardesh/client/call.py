@@ -1,0 +1,194 @@
+"""What is asked of a node and how its answers are read, without any I/O: one description for both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from gardesh import wire
+from gardesh.model import claims
+from gardesh.model.calendar import parse_instant
+from gardesh.model.checkpoint import Policy
+from gardesh.model.document import parse as parse_document
+from gardesh.model.receipt import Receipt, parse, verify
+
+T = TypeVar("T")
+SD_JWT = "application/vc+sd-jwt"
+
+
+class Refused(Exception):
+    """The node refused. `details` is the problem as the node gave it (RFC 9457)."""
+
+    def __init__(self, details: wire.ProblemDetails) -> None:
+        self.details = details
+        self.code, self.status = details.code, details.status
+        super().__init__(f"{details.code}: {details.sentences.en}")
+
+
+class Unexpected(Exception):
+    """The answer is none that a node gives: something else is at this address, or between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request, and how its answer is read. `repeatable`: whether it may be sent again when no answer came."""
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], T]
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+
+
+def problem_of(response: httpx.Response) -> Exception:
+    """What a refusal says. `Unexpected` for one that no node gives."""
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    try:
+        if kind == "application/problem+json":
+            return Refused(msgspec.json.decode(response.content, type=wire.ProblemDetails))
+    except msgspec.MsgspecError:
+        pass
+    return Unexpected(f"{response.request.method} {response.request.url.path}: {response.status_code} {kind}")
+
+
+def typed(shape: type[T]) -> Callable[[httpx.Response], T]:
+    decoder = msgspec.json.Decoder(shape)
+
+    def read(response: httpx.Response) -> T:
+        try:
+            return decoder.decode(response.content)
+        except msgspec.MsgspecError as error:
+            raise Unexpected(str(error)) from None
+
+    return read
+
+
+def get(path: str, shape: type[T], **params: str | int | None) -> Call[T]:
+    return Call("GET", path, typed(shape), {k: v for k, v in params.items() if v is not None})
+
+
+def submit(document: bytes, policy: Policy | None) -> Call[wire.Accepted]:
+    """Submit a document; with `policy`, its receipt is verified against the digest of what was sent."""
+
+    def read(response: httpx.Response) -> wire.Accepted:
+        told = typed(wire.Accepted)(response)
+        if policy is not None:
+            # The digest may be that of an equal statement which was accepted before.
+            mine = parse_document(document)
+            if told.digest != mine.digest.hex() and response.status_code != 200:
+                raise Unexpected("the receipt is of another document")
+            verify(parse(told.receipt.encode()), bytes.fromhex(told.digest), policy)
+        return told
+
+    return Call("POST", "/v1/documents", read, content=document, headers={"content-type": SD_JWT})
+
+
+def submit_all(documents: Sequence[bytes], policy: Policy | None) -> Call[wire.BundleAnswer]:
+    """Submit a bundle; with `policy`, the receipt of each that was accepted is verified."""
+
+    def read(response: httpx.Response) -> wire.BundleAnswer:
+        told = typed(wire.BundleAnswer)(response)
+        if len(told.answers) != len(documents):
+            raise Unexpected("not one answer for each document")
+        if policy is not None:
+            for item in told.answers:
+                if item.problem is None:
+                    verify(receipt_of(told, item), bytes.fromhex(str(item.digest)), policy)
+        return told
+
+    content = msgspec.json.encode([d.decode() for d in documents])
+    return Call(
+        "POST", "/v1/documents/bundle", read, content=content, headers={"content-type": "application/json"}
+    )
+
+
+def receipt_of(bundle: wire.BundleAnswer, item: wire.BundleItem) -> Receipt:
+    """The receipt of one document of a bundle. Raises ValueError for one that was not accepted."""
+    if item.position is None or item.recorded_at is None or item.proof is None:
+        raise ValueError("this document was not accepted")
+    return Receipt(
+        item.position, parse_instant(item.recorded_at), tuple(item.proof), bundle.checkpoint.encode()
+    )
+
+
+def read_document(name: str, purpose: str) -> Call[bytes]:
+    return Call("GET", f"/v1/documents/{name}", lambda r: r.content, {"purpose": purpose})
+
+
+def receipt(name: str) -> Call[bytes]:
+    return Call("GET", f"/v1/documents/{name}/receipt", lambda r: r.content)
+
+
+def entry(register: str, key: str, as_of: str | None) -> Call[wire.Entry]:
+    return get(f"/v1/registers/{register}/{quote(key, safe='/')}", wire.Entry, as_of=as_of)
+
+
+def draft(wanted: wire.DraftWanted) -> Call[wire.Draft]:
+    content = msgspec.json.encode(wanted)
+    return Call(
+        "POST", "/v1/drafts", typed(wire.Draft), content=content, headers={"content-type": "application/json"}
+    )
+
+
+def begin_upload() -> Call[wire.Upload]:
+    return Call("POST", "/v1/uploads", typed(wire.Upload), repeatable=False)
+
+
+def append(upload: str, offset: int, data: bytes, last: bool) -> Call[wire.Upload]:
+    """Not repeatable as it is: after a lost answer, ask `offset_of` first."""
+    headers = {
+        "content-type": "application/partial-upload",
+        "upload-offset": str(offset),
+        "upload-complete": "?1" if last else "?0",
+    }
+    return Call(
+        "PATCH", f"/v1/uploads/{upload}", typed(wire.Upload), content=data, headers=headers, repeatable=False
+    )
+
+
+def offset_of(upload: str) -> Call[int]:
+    return Call("HEAD", f"/v1/uploads/{upload}", lambda r: int(r.headers["upload-offset"]))
+
+
+def cancel(upload: str) -> Call[None]:
+    return Call("DELETE", f"/v1/uploads/{upload}", lambda r: None)
+
+
+def tile(path: str) -> Call[bytes]:
+    return Call("GET", f"/log/{path}", lambda r: r.content)
+
+
+def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str) -> dict[str, Any]:
+    """The claims of a draft, if they are what was asked for: nobody signs unseen what somebody else wrote.
+
+    What a draft adds is the case's own: the pack's version, the documents it rests on, the one that it replaces, and the
+    time. Raises `Unexpected`, and as `claims.read`.
+    """
+    said: dict[str, Any] = dict(claims.read(told.claims))
+    expected: dict[str, Any] = {
+        "issuer": org, "case": wanted.case, "step": wanted.step, "key": wanted.key or None, "act": wanted.act,
+        "outcome": wanted.outcome, "reach": wanted.reach, "names": None,
+        "for_slot": (wanted.for_slot.case, wanted.for_slot.step, wanted.for_slot.key) if wanted.for_slot else None,
+        "valid_until_ms": parse_instant(wanted.valid_until) if wanted.valid_until is not None else None,
+        "attachments": tuple(
+            claims.attachment(bytes.fromhex(a.digest), a.media_type, a.size, a.name) for a in wanted.attachments or ()
+        ),
+    }  # fmt: skip
+    if wanted.procedure is not None:
+        expected["procedure"] = wanted.procedure.partition("/")[2]
+    for name, value in expected.items():
+        if said[name] != value:
+            raise Unexpected(f"the draft says {said[name]!r} as {name}, not {value!r}")
+    if wanted.procedure is not None and said["pack"].partition("@")[0] != wanted.procedure.partition("/")[0]:
+        raise Unexpected("the draft is of another pack")
+    deficient = [(d["step"], d["field"], d.get("key"), d["reason"]) for d in said["deficiencies"]]
+    if deficient != [(d.step, d.field, d.key, d.reason) for d in wanted.deficiencies or ()]:
+        raise Unexpected("the draft names other deficiencies")
+    return told.claims

@@ -1,0 +1,196 @@
+"""The client for programs that wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, BinaryIO, TypeVar
+
+import httpx
+
+from gardesh import wire
+from gardesh.client import call as calls
+from gardesh.client.call import Call, problem_of
+from gardesh.client.retrying import ATTEMPTS, pause
+from gardesh.client.signing import Signature, Token
+from gardesh.model.checkpoint import Policy
+from gardesh.model.document import sign
+from gardesh.model.jose import SigningKey
+from gardesh.record.clock import salt
+
+T = TypeVar("T")
+PART = 8 << 20
+"""Bytes of one part of an upload."""
+
+
+class Client:
+    """A connection to one node. Safe to use from several threads.
+
+    `who`: a `Token` or a `Signature`; without, only what is open to all can be asked. `policy`: every receipt is verified
+    by it. What was lost on the way is sent again a few times, where that cannot do a thing twice.
+    """
+
+    def __init__(
+        self, url: str, who: Signature | Token | None = None, *, policy: Policy | None = None, lang: str = "en",
+        timeout: float = 30, transport: httpx.BaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.policy = policy
+        self._http = httpx.Client(
+            base_url=url, auth=who, timeout=timeout, transport=transport, headers={"accept-language": lang}
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def run(self, asked: Call[T]) -> T:
+        """Ask, and read the answer. Raises `Refused`, `Unexpected`, and what httpx raises when no answer comes."""
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1 or not asked.repeatable
+            try:
+                response = self._http.request(
+                    asked.method,
+                    asked.path,
+                    params=dict(asked.params),
+                    content=asked.content,
+                    headers=dict(asked.headers),
+                )
+            except httpx.TransportError:
+                if last:
+                    raise
+                time.sleep(pause(attempt, None))
+                continue
+            if response.is_success:
+                return asked.read(response)
+            if last or response.status_code not in (429, 503):
+                break
+            time.sleep(pause(attempt, response.headers.get("retry-after")))
+        raise problem_of(response)
+
+    # -- documents ----------------------------------------------------------------------------------------
+
+    def submit(self, document: bytes) -> wire.Accepted:
+        """Submit a signed document. Sending it again gives the same position."""
+        return self.run(calls.submit(document, self.policy))
+
+    def submit_all(self, documents: Sequence[bytes]) -> wire.BundleAnswer:
+        """Submit documents in one transaction; each has its own answer."""
+        return self.run(calls.submit_all(documents, self.policy))
+
+    def draft(self, wanted: wire.DraftWanted, org: str) -> wire.Draft:
+        """What could be signed; checked to be what was asked for."""
+        made = self.run(calls.draft(wanted))
+        calls.checked(made, wanted, org)
+        return made
+
+    def issue(
+        self, wanted: wire.DraftWanted, subject: Mapping[str, Any], org: str, key: SigningKey
+    ) -> wire.Accepted:
+        """Draft, sign with the key here, and submit."""
+        made = self.draft(wanted, org)
+        return self.submit(sign(made.claims, dict(subject), key, salt=salt, disclosable=made.disclosable))
+
+    def read(self, document: str, purpose: str) -> bytes:
+        """A document, with what may be read of it. The read is recorded, with what it is for."""
+        return self.run(calls.read_document(document, purpose))
+
+    def receipt(self, document: str) -> bytes:
+        """The C2SP tlog-proof of a document."""
+        return self.run(calls.receipt(document))
+
+    def readers(self, document: str) -> list[wire.Read]:
+        """Who read a document."""
+        return self.run(calls.get(f"/v1/documents/{document}/readers", wire.Readers)).readers
+
+    def search(self, kind: str, value: str) -> list[wire.Described]:
+        """Documents by a business key."""
+        return self.run(calls.get("/v1/search", wire.Documents, kind=kind, value=value)).documents
+
+    # -- cases --------------------------------------------------------------------------------------------
+
+    def case(self, case: str) -> wire.Case:
+        return self.run(calls.get(f"/v1/cases/{case}", wire.Case))
+
+    def plan(self, case: str) -> wire.Plan:
+        """What can be issued now, and by whom."""
+        return self.run(calls.get(f"/v1/cases/{case}/plan", wire.Plan))
+
+    def why(self, case: str) -> wire.Why:
+        """The chain of waits that holds the case."""
+        return self.run(calls.get(f"/v1/cases/{case}/why", wire.Why))
+
+    def documents(self, case: str) -> Iterator[wire.Described]:
+        """The documents of a case that may be read, page after page."""
+        cursor: str | None = None
+        while True:
+            page = self.run(calls.get(f"/v1/cases/{case}/documents", wire.Documents, cursor=cursor))
+            yield from page.documents
+            if (cursor := page.next) is None:
+                return
+
+    def cases(self, part: str = "opened") -> Iterator[wire.CaseRow]:
+        """The caller's cases: those it `opened`, or those it `worked` in."""
+        cursor: str | None = None
+        while True:
+            page = self.run(calls.get("/v1/cases", wire.Cases, part=part, cursor=cursor))
+            yield from page.cases
+            if (cursor := page.next) is None:
+                return
+
+    def worklist(self) -> Iterator[wire.Work]:
+        """What waits on the caller, by deadline."""
+        cursor: str | None = None
+        while True:
+            page = self.run(calls.get("/v1/worklist", wire.Worklist, cursor=cursor))
+            yield from page.work
+            if (cursor := page.next) is None:
+                return
+
+    # -- registers, log, attachments ----------------------------------------------------------------------
+
+    def entry(self, register: str, key: str, as_of: str | None = None) -> wire.Entry:
+        """What a register (pack/register) holds under a key, now or as of an instant."""
+        return self.run(calls.entry(register, key, as_of))
+
+    def node(self) -> wire.NodeInfo:
+        return self.run(calls.get("/v1/node", wire.NodeInfo))
+
+    def checkpoint(self) -> bytes:
+        """The newest signed checkpoint."""
+        return self.run(calls.tile("checkpoint"))
+
+    def begin_upload(self) -> wire.Upload:
+        """A new upload: what to give to `upload`, and to give again if that was cut off."""
+        return self.run(calls.begin_upload())
+
+    def upload(self, stream: BinaryIO, upload: wire.Upload | None = None) -> wire.Upload:
+        """Send an attachment, a part at a time. `upload`: one that was begun and cut off; the stream is then read on from
+        where it ended, and has to be seekable. Returns its digest and size; only then name it in a document."""
+        offset = 0
+        if upload is None:
+            upload = self.begin_upload()
+        elif offset := self.run(calls.offset_of(upload.id)):
+            stream.seek(offset)
+        part = stream.read(PART)
+        while True:
+            following = stream.read(PART)
+            told = self.run(calls.append(upload.id, offset, part, not following))
+            if told.digest is not None:
+                return told
+            offset, part = told.offset, following
+
+    def download(self, document: str, digest: str, purpose: str, first: int = 0) -> Iterator[bytes]:
+        """An attachment, a piece at a time, from byte `first` on. Compare the whole with its digest."""
+        headers = {"range": f"bytes={first}-"} if first else {}
+        url = f"/v1/documents/{document}/attachments/{digest}"
+        with self._http.stream("GET", url, params={"purpose": purpose}, headers=headers) as response:
+            if not response.is_success:
+                response.read()
+                raise problem_of(response)
+            yield from response.iter_bytes()

@@ -1,0 +1,228 @@
+"""Nobody reads over HTTP what is not theirs: every organisation asks for everything, in every way there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from served import Served, serving
+
+from gardesh import worked_file
+from gardesh.model.document import parse
+from gardesh.play import Player
+from gardesh.record import folder
+from market import Market
+
+ORGS = ("ali", "sara", "city", "health", "traffic", "neighbour", "axa", "steward")
+CASES = ("", "/plan", "/why", "/documents")
+
+
+def stall(market: Market) -> dict[str, str]:
+    """A stall for food at two sites: the digest of each document by its step. `axa` has no part: there are two seats."""
+    area = market.area()
+    case = market.apply(goods=[{"kind": "food"}], sites=["north", "south"])
+    market.do("neighbour", "objection", {"reason": "too loud"}, case, key="o1")
+    market.do("health", "health-check", {"remark": "clean"}, case, outcome="approved")
+    market.do("traffic", "site-visit", {"site": "north"}, case, key="north")
+    rows = market.store.rows("SELECT step, digest FROM documents WHERE case_id = ?", case)
+    return {"area": area, **{step: bytes(digest).hex() for step, digest in rows}}
+
+
+READS: dict[str, dict[str, Any]] = {
+    "application": {
+        "ali": "*",
+        "city": "*",
+        "health": {"vendor", "goods"},
+        "traffic": {"sites", "area"},
+        "neighbour": {"area", "seats"},
+    },
+    "objection": {"neighbour": "*", "city": "*"},
+    "health-check": {"health": "*", "city": "*", "ali": "*"},
+    "site-visit": {"traffic": "*", "city": "*"},
+    "area": {"city": "*"},
+}
+"""Who reads what of each document: `*` for all. Whoever is not named reads nothing."""
+
+
+def read(who: httpx.Client, digest: str) -> set[str] | None:
+    """The members of the subject that are shown; None where the document is not there."""
+    answer = who.get(f"/v1/documents/{digest}", params={"purpose": "test"})
+    if answer.status_code == 404:
+        assert answer.json()["code"] == "no-such-document"
+        return None
+    assert answer.status_code == 200, answer.text
+    return set(parse(answer.content).subject)
+
+
+def test_each_reads_what_its_steps_need_and_no_more(served: Served) -> None:
+    made = served.do(stall)
+    whole = {s: set(parse(served.do(lambda m, d=d: document(m, d))).subject) for s, d in made.items()}
+    for org in ORGS:
+        with served.by(org) as who:
+            for step, readers in READS.items():
+                right = readers.get(org)
+                expected = whole[step] if right == "*" else right
+                assert read(who, made[step]) == expected, (org, step)
+                told = who.get(f"/v1/documents/{made[step]}/receipt")
+                assert told.status_code == (200 if right else 404), (org, step)
+
+
+def document(market: Market, digest: str) -> bytes:
+    signed, data = market.store.one(
+        "SELECT d.signed, x.data FROM documents d JOIN disclosures x ON x.position = d.position WHERE d.digest = ?",
+        bytes.fromhex(digest),
+    )
+    return bytes(signed) + bytes(data)
+
+
+def test_a_case_is_there_for_those_who_have_a_part_in_it(served: Served) -> None:
+    made = served.do(stall)
+    case = made["application"]
+    part = {"ali", "city", "health", "traffic", "neighbour"}
+    for org in ORGS:
+        with served.by(org) as who:
+            for path in CASES:
+                answer = who.get(f"/v1/cases/{case}{path}")
+                assert answer.status_code == (200 if org in part else 404), (org, path)
+            drafted = who.post("/v1/drafts", json={"step": "objection", "case": case, "key": "k"})
+            assert drafted.status_code == (200 if org in part else 404), org
+            listed = {c["case"] for part in ("opened", "worked") for c in all_cases(who, part)}
+            assert (case in listed) == (org in {"ali", "health", "traffic", "neighbour"}), org
+
+
+def all_cases(who: httpx.Client, part: str) -> list[dict[str, Any]]:
+    return list(who.get("/v1/cases", params={"part": part}).json()["cases"])
+
+
+def test_what_is_not_there_and_what_may_not_be_read_look_the_same(served: Served) -> None:
+    made = served.do(stall)
+
+    def shape(answer: httpx.Response, name: str) -> tuple[Any, ...]:
+        body = {k: str(v).replace(name, "NAME") for k, v in answer.json().items() if k != "instance"}
+        kept = {
+            k: v for k, v in answer.headers.items() if k not in ("x-request-id", "date", "content-length")
+        }
+        return answer.status_code, body, kept
+
+    absent = "0" * 64
+    with served.by("sara") as sara:
+        for path in ("/v1/documents/{}?purpose=x", "/v1/documents/{}/receipt", "/v1/documents/{}/readers",
+                     "/v1/documents/{}/attachments/" + absent + "?purpose=x", *(f"/v1/cases/{{}}{p}" for p in CASES)):  # fmt: skip
+            name = made["application"]
+            assert shape(sara.get(path.format(name)), name) == shape(sara.get(path.format(absent)), absent), (
+                path
+            )
+
+
+def test_a_digest_cannot_be_found_by_its_beginning(served: Served) -> None:
+    made = served.do(stall)
+    with served.by("ali") as ali:
+        for part in (
+            made["application"][:63],
+            made["application"][:8],
+            made["application"].upper(),
+            "٣",
+            "-1",
+            "9" * 30,
+        ):
+            assert ali.get(f"/v1/documents/{part}", params={"purpose": "x"}).status_code == 404, part
+            assert ali.get(f"/v1/cases/{part}").status_code == 404, part
+
+
+def test_readers_are_told_to_the_issuer_and_to_those_it_is_about(served: Served) -> None:
+    made = served.do(stall)
+    assert read(served.by("health"), made["application"]) is not None
+    for org in ORGS:
+        answer = served.by(org).get(f"/v1/documents/{made['application']}/readers")
+        if org == "ali":
+            assert [(r["reader"], r["purpose"]) for r in answer.json()["readers"]] == [("health", "test")]
+            assert answer.json()["readers"][0]["fields"] == "goods,vendor"
+        else:
+            assert answer.status_code in (403, 404), org
+
+
+def test_a_read_is_recorded_once_and_not_when_nothing_was_sent(served: Served) -> None:
+    made = served.do(stall)
+    path, ask = f"/v1/documents/{made['application']}", {"purpose": "look"}
+    with served.by("ali") as ali:
+        first = ali.get(path, params=ask)
+        again = ali.get(path, params=ask, headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+        assert len(ali.get(f"{path}/readers").json()["readers"]) == 1
+        other = ali.get(path, params=ask, headers={"if-none-match": '"something"'})
+        assert other.content == first.content
+        assert len(ali.get(f"{path}/readers").json()["readers"]) == 2
+        assert ali.get(path).status_code == 400  # no purpose, no document
+        assert len(ali.get(f"{path}/readers").json()["readers"]) == 2
+
+
+def test_search_finds_only_what_may_be_read(imported: Imported) -> None:
+    rows = imported.served.do(
+        lambda _: imported.player.node.store.rows("SELECT kind, value, position FROM identifiers")
+    )
+    assert rows
+    for org in imported.player.keys:
+        with imported.by(org) as who:
+            for kind, value, position in rows:
+                found = who.get("/v1/search", params={"kind": kind, "value": value}).json()["documents"]
+                allowed = imported.right(org, position) != "none"
+                assert any(d["position"] == position for d in found) == allowed, (org, kind)
+
+
+class Imported:
+    """A whole import, played, and served."""
+
+    def __init__(self, player: Player, served: Served) -> None:
+        self.player, self.served = player, served
+
+    def by(self, org: str) -> httpx.Client:
+        return self.served.by(org, key=self.player.keys[org])
+
+    def right(self, org: str, position: int) -> Any:
+        node = self.player.node
+
+        def ask(_: Any) -> Any:
+            at, case, signed = node.store.one(
+                "SELECT recorded_at, case_id, signed FROM documents WHERE position = ?", position
+            )
+            (data,) = node.store.one("SELECT data FROM disclosures WHERE position = ?", position)
+            paper = parse(bytes(signed) + bytes(data))
+            return node.right(org, case, paper, position, at, self.player.now)
+
+        return self.served.do(ask)
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+    path = folder.shipped() / "trade" / "cases" / "story.yaml"
+    made = worked_file.load(path)
+    player = Player(worked_file.packs(path, made), made)
+    assert not [f for played in player.run() for f in played.failures]
+    blobs: Path = tmp_path_factory.mktemp("imported")
+    with serving(player, blobs) as served:
+        yield Imported(player, served)
+
+
+def test_every_organisation_of_an_import_reads_its_part(imported: Imported) -> None:
+    """Over HTTP as the graph says, for each document and each organisation."""
+    size = imported.served.do(lambda _: imported.player.node.sequencer.size)
+    seen = {"all": 0, "part": 0, "none": 0}
+    for org in imported.player.keys:
+        with imported.by(org) as who:
+            for position in range(size):
+                right = imported.right(org, position)
+                answer = who.get(f"/v1/documents/{position}", params={"purpose": "test"})
+                assert answer.status_code == (404 if right == "none" else 200), (org, position)
+                if right == "none":
+                    seen["none"] += 1
+                elif right != "all":
+                    seen["part"] += 1
+                    shown = set(parse(answer.content).subject)
+                    assert shown <= {f.strip("/").split("/")[0] for f in right}, (org, position)
+                else:
+                    seen["all"] += 1
+    assert all(seen.values()), seen

@@ -1,0 +1,250 @@
+"""The client against a real node: what an office does with it, waiting and not waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from served import Served, until
+
+from gardesh import wire
+from gardesh.client import AsyncClient, Client, Refused, Signature, Token, Unexpected
+from gardesh.client import call as calls
+from gardesh.client.retrying import pause
+from gardesh.model.calendar import iso
+from gardesh.model.document import parse
+from gardesh.model.problem import Problem
+from market import DAY, Market, application, key_of, licence
+
+
+@pytest.fixture
+def area(served: Served) -> Served:
+    served.do(lambda market: market.area())
+    return served
+
+
+def client(served: Served, org: str, **more: Any) -> Client:
+    return Client(
+        served.url, Token(org, key_of(org), clock=served.seconds), policy=served.market.policy, **more
+    )
+
+
+def issue(node: Client, org: str, step: str, subject: dict[str, Any], **more: Any) -> wire.Accepted:
+    return node.issue(wire.DraftWanted(step=step, **more), subject, org, key_of(org))
+
+
+def test_a_case_goes_through_its_offices_over_http(area: Served) -> None:
+    with client(area, "ali") as ali, client(area, "city") as city:
+        opened = issue(ali, "ali", "application", application(), procedure="market/licence")
+        assert opened.case == opened.digest
+        assert [c.case for c in ali.cases()] == [opened.case]
+        assert ali.case(opened.case).status == "open"
+        assert {w.step for w in ali.plan(opened.case).due} == {"objection"}
+        assert list(city.worklist()) == []
+        area.market.now += 4 * DAY
+        until(lambda: [w.slot for w in city.worklist()] == ["quiet-note"])
+        assert ali.why(opened.case).goal[0].state == "blocked"
+        issue(city, "city", "quiet-note", {"area": "square"}, case=opened.case)
+        made = issue(city, "city", "licence", licence(), case=opened.case, outcome="approved")
+        assert [d.step for d in ali.documents(opened.case)] == ["application", "licence"]
+        read = parse(ali.read(made.digest, "to hang it up"))
+        assert read.subject == licence()
+        assert [(r.reader, r.purpose) for r in city.readers(made.digest)] == [("ali", "to hang it up")]
+        assert opened.case in [c.case for c in city.cases("worked")]
+        assert opened.case not in [c.case for c in city.cases("opened")]
+        assert ali.receipt(made.digest).startswith(b"c2sp.org/tlog-proof@v1\n")
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def names(kind: type) -> set[str]:
+        return {n for n in vars(kind) if not n.startswith("_")}
+
+    assert names(Client) == names(AsyncClient)
+
+
+def test_the_client_that_does_not_wait(area: Served) -> None:
+    async def work() -> None:
+        who = Signature(key_of("ali"), clock=area.seconds)
+        async with AsyncClient(area.url, who, policy=area.market.policy) as ali:
+            wanted = wire.DraftWanted(step="application", procedure="market/licence")
+            opened = await ali.issue(wanted, application(), "ali", key_of("ali"))
+            assert [c.case async for c in ali.cases()] == [opened.case]
+            assert (await ali.case(opened.case)).opener == "ali"
+            assert [d.position async for d in ali.documents(opened.case)] == [opened.position]
+            assert parse(await ali.read(opened.digest, "mine")).subject == application()
+            assert [r.reader for r in await ali.readers(opened.digest)] == ["ali"]
+            assert [w async for w in ali.worklist()] == []
+            assert (await ali.node()).size == opened.position + 1
+            assert (await ali.checkpoint()).startswith(b"gardesh.example/market\n")
+            sent = await ali.upload(io.BytesIO(b"plan of the stall"))
+            assert sent.digest == sha256(b"plan of the stall").hexdigest()
+
+    asyncio.run(work())
+
+
+def test_a_refusal_keeps_its_code_and_both_sentences(served: Served) -> None:
+    with client(served, "ali", lang="fa") as ali, pytest.raises(Refused) as caught:
+        ali.submit(b"not a document")
+    assert caught.value.code == "document-malformed"
+    assert caught.value.details.detail == caught.value.details.sentences.fa
+    assert caught.value.details.sentences.en != caught.value.details.sentences.fa
+
+
+def test_a_bundle_has_receipts_that_verify(area: Served) -> None:
+    market = area.market
+    papers = area.do(lambda m: [m.paper(o, "application", application(o)) for o in ("ali", "sara")])
+    with client(area, "ali") as ali:
+        told = ali.submit_all([*papers, b"nothing"])
+    assert [a.problem is None for a in told.answers] == [True, True, False]
+    assert told.answers[2].problem is not None
+    assert told.answers[2].problem.pointer == "/2"
+    for paper, item in zip(papers, told.answers, strict=False):
+        receipt = calls.receipt_of(told, item)
+        assert market.policy.verify(receipt.checkpoint)
+        assert item.digest == parse(paper).digest.hex()
+
+
+def test_pages_follow_each_other(area: Served) -> None:
+    def five(market: Market) -> None:
+        for _ in range(5):
+            market.wait(1000)
+            market.apply()
+        market.wait(4 * DAY)
+
+    area.do(five)
+    with client(area, "ali") as ali:
+        whole = [c.case for c in ali.cases()]
+        assert len(whole) == 5
+        pieces, cursor = [], None
+        while True:
+            page = ali.run(calls.get("/v1/cases", wire.Cases, limit=2, cursor=cursor))
+            pieces += [c.case for c in page.cases]
+            if (cursor := page.next) is None:
+                break
+        assert pieces == whole
+    with client(area, "city") as city:
+        whole_work = [(w.case, w.slot) for w in city.worklist()]
+        assert len(whole_work) == 5
+        work, cursor = [], None
+        while True:
+            page_ = city.run(calls.get("/v1/worklist", wire.Worklist, limit=2, cursor=cursor))
+            work += [(w.case, w.slot) for w in page_.work]
+            if (cursor := page_.next) is None:
+                break
+        assert work == whole_work
+
+
+def test_an_attachment_is_sent_in_parts_and_taken_up_again(
+    area: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gardesh.client.synchronous.PART", 1000)
+    data = os.urandom(4500)
+    with client(area, "ali") as ali:
+        upload = ali.begin_upload()
+        ali.run(calls.append(upload.id, 0, data[:1700], False))
+        sent = ali.upload(io.BytesIO(data), upload)
+        assert (sent.digest, sent.offset) == (sha256(data).hexdigest(), 4500)
+        assert sent.digest is not None
+        named = wire.Attachment(sent.digest, 4500, "application/pdf", "نقشه.pdf")
+        wanted = wire.DraftWanted(step="application", procedure="market/licence", attachments=[named])
+        opened = ali.issue(wanted, application(), "ali", key_of("ali"))
+        assert b"".join(ali.download(opened.digest, sent.digest, "look")) == data
+        assert b"".join(ali.download(opened.digest, sent.digest, "look", first=4000)) == data[4000:]
+        empty = ali.upload(io.BytesIO(b""))
+        assert empty.digest == sha256(b"").hexdigest()
+
+
+def test_what_a_draft_says_is_checked_before_it_is_signed(area: Served) -> None:
+    with client(area, "ali") as ali:
+        wanted = wire.DraftWanted(step="application", procedure="market/licence")
+        made = ali.draft(wanted, "ali")
+        for path, value in (
+            (("issuer",), "urn:gardesh:org:sara"),
+            (("circulation", "step"), "licence"),
+            (("circulation", "procedure"), "area"),
+            (("circulation", "pack"), "other@1.0.0"),
+            (("circulation", "outcome"), "approved"),
+            (("circulation", "case"), "0" * 64),
+            (("validUntil",), "2030-01-01T00:00:00Z"),
+        ):
+            claims = msgspec.json.decode(msgspec.json.encode(made.claims))
+            place = claims
+            for name in path[:-1]:
+                place = place[name]
+            place[path[-1]] = value
+            with pytest.raises((Unexpected, Problem)):
+                calls.checked(wire.Draft(claims, None, None), wanted, "ali")
+
+
+def test_what_is_lost_on_the_way_is_sent_again(area: Served) -> None:
+    paper = area.do(lambda market: market.paper("ali", "application", application()))
+    lost: list[str] = []
+
+    class Losing(httpx.HTTPTransport):
+        """The first answer to each request never comes: the request was carried out."""
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = super().handle_request(request)
+            if request.url.path not in lost:
+                lost.append(request.url.path)
+                response.read()
+                raise httpx.ReadError("cut off")
+            return response
+
+    with Client(area.url, policy=area.market.policy, transport=Losing()) as node:
+        told = node.submit(paper)
+    assert lost == ["/v1/documents"]
+    assert told.digest == parse(paper).digest.hex()
+    assert area.market.node.sequencer.size == told.position + 1
+
+
+def test_waits_grow_and_obey_the_node() -> None:
+    assert pause(0, "3") == 3
+    assert pause(0, "3600") == 10
+    assert all(0.05 <= pause(0, None) <= 0.1 for _ in range(50))
+    assert pause(9, "soon") >= 5
+
+
+def test_something_else_at_the_address_is_said(served: Served) -> None:
+    with Client(served.url) as node, pytest.raises(Unexpected):
+        node.run(calls.get("/healthz", wire.NodeInfo))
+
+
+def test_a_token_is_asked_for_once_and_again_when_it_expires(area: Served) -> None:
+    with client(area, "ali") as ali:
+        for _ in range(3):
+            list(ali.cases())
+        assert tokens_minted(area) == 1
+        area.market.now += 299_000
+        list(ali.cases())
+        assert tokens_minted(area) == 2
+
+
+def tokens_minted(served: Served) -> int:
+    return sum('"route":"/token"' in line for line in served.log.getvalue().splitlines())
+
+
+def test_an_entry_of_a_public_register_as_of_an_instant(area: Served) -> None:
+    area.do(lambda market: market.licensed("L-1"))
+    issued = area.market.now
+    with Client(area.url) as anybody:
+        found = anybody.entry("market/licences", "L-1")
+        sql = "SELECT digest FROM documents WHERE type = 'market/licence'"
+        assert found.document == area.do(lambda market: bytes(market.store.one(sql)[0]).hex())
+        assert anybody.entry("market/licences", "L-1", iso(issued)) == found
+        for register, key, at in (
+            ("market/licences", "L-1", iso(issued - 1)),
+            ("market/licences", "L-2", None),
+            ("market/seats", "square", None),
+            ("market/nothing", "square", None),
+            ("nothing/seats", "square", None),
+        ):
+            with pytest.raises(Refused) as caught:
+                anybody.entry(register, key, at)
+            assert caught.value.code == "no-such-entry"
