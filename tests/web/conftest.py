@@ -1,4 +1,4 @@
-"""One served market for the tests of a module that only ask, and a fresh one for those that change it."""
+"""Served markets: a fresh one, and one that the tests of a module share when they change nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from served import Served, serving
 
 from market import Market
 
+UNLIMITED = "[limits]\nrate = 0\n"
+
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    with serving(Market(), tmp_path / "blobs") as made:
+    with serving(Market(), tmp_path / "blobs", UNLIMITED) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(Market(), tmp_path_factory.mktemp("blobs"), UNLIMITED) as made:
         yield made

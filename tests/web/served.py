@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from gardesh.client.signing import ASSERTION, assertion
 from gardesh.model import http_signature
 from gardesh.model.jose import SigningKey
 from gardesh.record.blobs import Blobs
@@ -55,6 +56,12 @@ class Served:
         """Something with the market, in the node's thread as everything."""
         return asyncio.run(self.server.desk.ask(lambda _: what(self.market)))
 
+    def token(self, org: str) -> str:
+        """An access token of an organisation, for all its roles."""
+        form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION}
+        form["client_assertion"] = assertion(org, key_of(org), self.url, self.seconds())
+        return str(self.nobody.post("/token", data=form).json()["access_token"])
+
     def seconds(self) -> int:
         return self.market.now // 1000
 
@@ -69,10 +76,10 @@ class Served:
 @contextmanager
 def serving(market: Any, blobs: Path, configuration: str = "") -> Iterator[Served]:
     """Serve the node of a market, or of whatever else has a `node` and a time `now`; it is closed at the end."""
-    kept = Blobs(blobs)
+    made: Configuration = read(f"[listen]\nport = 0\n{configuration}".encode())
+    kept = Blobs(blobs, made.limits.attachment_bytes)
     market.node.blobs = kept
     market.node.intake.attachments = kept
-    made: Configuration = read(f"[listen]\nport = 0\n{configuration}".encode())
     log = io.StringIO()
     server = Server(lambda: market.node, kept, made, Report(made.operations.log, log), lambda: market.now)
     thread = threading.Thread(target=server.run)

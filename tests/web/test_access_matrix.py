@@ -203,7 +203,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
     player = Player(worked_file.packs(path, made), made)
     assert not [f for played in player.run() for f in played.failures]
     blobs: Path = tmp_path_factory.mktemp("imported")
-    with serving(player, blobs) as served:
+    with serving(player, blobs, "[limits]\nrate = 0\n") as served:
         yield Imported(player, served)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from urllib.parse import urlsplit
 
 import httpx
@@ -42,13 +42,36 @@ class Token(httpx.Auth):
     """Asks for an access token with the organisation's key (RFC 7523) when it needs one, and again when it expires or the
     node no longer takes it. `roles`: those to act in; without, all that are held."""
 
-    requires_response_body = True
-
     def __init__(
         self, org: str, key: SigningKey, roles: Iterable[str] = (), clock: Callable[[], float] = time.time
     ) -> None:
         self.org, self.key, self.roles, self.clock = org, key, " ".join(sorted(roles)), clock
         self._token, self._until = "", 0.0
+
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        """As httpx's own, but that of all answers only a token's is read here: others may be large."""
+        flow = self.auth_flow(request)
+        asked = next(flow)
+        while True:
+            response = yield asked
+            if asked is not request:
+                response.read()
+            try:
+                asked = flow.send(response)
+            except StopIteration:
+                return
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        flow = self.auth_flow(request)
+        asked = next(flow)
+        while True:
+            response = yield asked
+            if asked is not request:
+                await response.aread()
+            try:
+                asked = flow.send(response)
+            except StopIteration:
+                return
 
     def auth_flow(self, request: httpx.Request) -> Flow:
         if self.clock() >= self._until:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from gardesh import wire
 from gardesh.model.problem import Problem, define
@@ -39,6 +40,12 @@ BODY_TOO_LARGE = define(
     413,
     en="The body has more than the {limit} bytes that are read here.",
     fa="بدنه بیش از {limit} بایتی دارد که در اینجا خوانده می‌شود.",
+)
+CUT_OFF = define(
+    "request-cut-off",
+    400,
+    en="The connection ended before the body did.",
+    fa="اتصال پیش از پایان بدنه قطع شد.",
 )
 MEDIA_TYPE = define(
     "media-type-unknown",
@@ -185,9 +192,18 @@ async def body_of(request: Request[Any, Any, Any], limit: int) -> bytes:
     if said.isdecimal() and int(said) > limit:
         raise Problem(BODY_TOO_LARGE, limit=limit)
     parts, size = [], 0
-    async for chunk in request.stream():
+    async for chunk in stream_of(request):
         size += len(chunk)
         if size > limit:
             raise Problem(BODY_TOO_LARGE, limit=limit)
         parts.append(chunk)
     return b"".join(parts)
+
+
+async def stream_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body of a request as it comes. Raises `request-cut-off`."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException:
+        raise Problem(CUT_OFF) from None

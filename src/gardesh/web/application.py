@@ -37,6 +37,8 @@ makes each signature another), or by an access token from `/token`. Documents th
 signature is in them. Submitting is idempotent by digest, so there is no Idempotency-Key. Refusals are problems
 (RFC 9457) with a stable `code`, a JSON pointer, and a sentence in Persian and in English. Lists are paged by `cursor`;
 answers have entity tags, and If-None-Match gives 304."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What is counted by name; whatever else a client writes as its method is counted together."""
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -45,9 +47,9 @@ HEADERS = [
 ]
 
 
-def application(service: Service, report: Report) -> Litestar:
+def application(service: Service, report: Report) -> ASGIApp:
     """The application. It neither opens nor closes the service."""
-    return Litestar(
+    made = Litestar(
         [
             Router("/v1", route_handlers=list(V1)),
             Router("/log", route_handlers=[log.checkpoint, log.tile]),
@@ -63,13 +65,13 @@ def application(service: Service, report: Report) -> Litestar:
             scitt.key,
         ],
         state=State({"service": service}),
-        middleware=[surround(service, report)],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_fault},
         openapi_config=description(service),
         request_max_body_size=None,
         logging_config=None,
         debug=False,
     )
+    return surround(made, service, report)
 
 
 def description(service: Service) -> OpenAPIConfig:
@@ -94,37 +96,35 @@ def description(service: Service) -> OpenAPIConfig:
     )
 
 
-def surround(service: Service, report: Report) -> Any:
+def surround(app: ASGIApp, service: Service, report: Report) -> ASGIApp:
     """What surrounds every request: a name for it, the headers that keep browsers strict, its count and its line."""
 
-    def wrap(app: ASGIApp) -> ASGIApp:
-        async def within(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP:
-                await app(scope, receive, send)
-                return
-            begun, name = time.perf_counter(), str(uuid4())
-            state: dict[str, Any] = scope["state"]
-            state["request_id"] = name
-            status, sent = 500, 0
+    async def within(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        begun, name = time.perf_counter(), str(uuid4())
+        state: dict[str, Any] = {"request_id": name}
+        scope["state"] = state
+        status, sent = 500, 0
 
-            async def telling(message: Message) -> None:
-                nonlocal status, sent
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                    message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", name.encode())]
-                elif message["type"] == "http.response.body":
-                    sent += len(message.get("body", b""))
-                await send(message)
+        async def telling(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", name.encode())]
+            elif message["type"] == "http.response.body":
+                sent += len(message.get("body", b""))
+            await send(message)
 
-            try:
-                await app(scope, receive, telling)
-            finally:
-                spent = time.perf_counter() - begun
-                method, route = scope["method"], scope.get("path_template") or "unknown"
-                service.counts.requests.labels(method, route, str(status)).inc()
-                service.counts.seconds.labels(method, route).observe(spent)
-                report.request(name, method, route, status, spent, sent, state)
+        try:
+            await app(scope, receive, telling)
+        finally:
+            spent = time.perf_counter() - begun
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = scope.get("path_template") or "unknown"
+            service.counts.requests.labels(method, route, str(status)).inc()
+            service.counts.seconds.labels(method, route).observe(spent)
+            report.request(name, method, route, status, spent, sent, state)
 
-        return within
-
-    return wrap
+    return within

@@ -14,9 +14,8 @@ from typing import Annotated
 from urllib.parse import quote
 
 from litestar import Response, delete, get, head, patch, post
-from litestar.exceptions import ClientException
 from litestar.openapi.spec import OpenAPIType, Schema
-from litestar.params import FromPath, HeaderParameter, PathParameter
+from litestar.params import HeaderParameter, PathParameter
 from litestar.response import Stream
 
 from gardesh import wire
@@ -25,7 +24,6 @@ from gardesh.model.problem import Problem, define
 from gardesh.record.blobs import NO_SUCH_BLOB
 from gardesh.record.uploads import Growing, Uploads
 from gardesh.web import answer
-from gardesh.web.answer import REQUEST_MALFORMED
 from gardesh.web.description import HEX, SIGNED, gives, refuses, takes
 from gardesh.web.documents import Name, Purpose
 from gardesh.web.service import Asked, Service, service_of
@@ -39,6 +37,7 @@ RANGE_WRONG = define(
 ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 PARTIAL = "application/partial-upload"
 PIECE = 1 << 20
+Digest = Annotated[str, PathParameter(description="The SHA-256 of the attachment, in hex.")]
 Id = Annotated[str, PathParameter(description="The upload.")]
 EXAMPLE = {"id": ID, "offset": 0, "digest": None}
 
@@ -53,7 +52,7 @@ def uploads(service: Service) -> Uploads:
     summary="Begin an upload",
     responses={
         **gives(wire.Upload, EXAMPLE, status=201, says="Begun; Location names it."),
-        **refuses(401, 429, 503),
+        **refuses(401),
     },
     security=SIGNED,
 )
@@ -75,7 +74,7 @@ def told(upload: wire.Upload, status: int = 200) -> Response[bytes]:
 @head(
     "/uploads/{name:str}",
     summary="How far an upload is",
-    responses={**gives(None, None, says="In Upload-Offset."), **refuses(401, 404, 429, 503)},
+    responses={**gives(None, None, says="In Upload-Offset."), **refuses(401, 404)},
     security=SIGNED,
 )
 async def offset(request: Asked, name: Id) -> Response[None]:
@@ -84,7 +83,7 @@ async def offset(request: Asked, name: Id) -> Response[None]:
     org = await service.ask(request, lambda access: access.org)
     size = await asyncio.to_thread(uploads(service).offset, org, name)
     headers = {"upload-offset": str(size), "upload-complete": "?0", "cache-control": "no-store"}
-    return Response(None, headers=headers)
+    return Response(None, headers=headers, media_type="text/plain")
 
 
 @patch(
@@ -102,7 +101,7 @@ async def offset(request: Asked, name: Id) -> Response[None]:
             {"id": ID, "offset": 2048, "digest": HEX},
             says="How far it is; with Upload-Complete: ?1, what it is.",
         ),
-        **refuses(400, 401, 404, 409, 413, 429, 503),
+        **refuses(401, 404, 409, 413),
     },
     security=SIGNED,
 )
@@ -125,10 +124,7 @@ async def append(
     digest = request.headers.get("content-digest") if "signature-input" in request.headers else None
     with held.writing(org, name, upload_offset) as growing:
         growing.keep = digest is None
-        try:
-            await receive(request, growing, digest)
-        except ClientException:
-            raise Problem(REQUEST_MALFORMED, where="the body", reason="it was cut off") from None
+        await receive(request, growing, digest)
     if upload_complete != "?1":
         return told(wire.Upload(name, growing.size, None))
     found, size = await asyncio.to_thread(held.finish, org, name)
@@ -139,7 +135,7 @@ async def receive(request: Asked, growing: Growing, digest: str | None) -> None:
     """Write the body as it comes, a MiB at a time. Raises `blob-too-large`, `content-digest-wrong`."""
     seen, waiting = sha256(), bytearray()
     try:
-        async for chunk in request.stream():
+        async for chunk in answer.stream_of(request):
             waiting += chunk
             if len(waiting) >= PIECE:
                 piece = bytes(waiting)
@@ -157,7 +153,7 @@ async def receive(request: Asked, growing: Growing, digest: str | None) -> None:
     "/uploads/{name:str}",
     status_code=204,
     summary="Cancel an upload",
-    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404, 429, 503)},
+    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404)},
     security=SIGNED,
 )
 async def cancel(request: Asked, name: Id) -> None:
@@ -172,13 +168,11 @@ async def cancel(request: Asked, name: Id) -> None:
     summary="Download an attachment",
     responses={
         **gives(bytes, "…", says="Its bytes; 206 for a range of them.", kind="application/octet-stream"),
-        **refuses(401, 403, 404, 416, 429, 503),
+        **refuses(401, 403, 404, 416),
     },
     security=SIGNED,
 )
-async def download(
-    request: Asked, name: Name, digest: FromPath[str], purpose: Purpose
-) -> Response[bytes] | Stream:
+async def download(request: Asked, name: Name, digest: Digest, purpose: Purpose) -> Response[bytes] | Stream:
     """For who may read the document whole. The read is on record before the first byte is sent. With `Range`, a part; only
     the whole can be compared with the digest."""
     service = service_of(request)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from litestar import Response, get, post
-from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gardesh import draft as drafting
 from gardesh import wire
@@ -23,6 +23,10 @@ from gardesh.web.description import CASE, ETAG, HEX, SIGNED, gives, refuses
 from gardesh.web.service import Asked, service_of
 
 Name = Annotated[str, PathParameter(description="The case: the digest of the document that opened it.")]
+Part = Annotated[
+    Literal["opened", "worked"],
+    QueryParameter(description="Cases that the caller opened, or issued a document in."),
+]
 Limit = Annotated[
     int, QueryParameter(ge=1, le=1000, description="How many at most; the node may give fewer.")
 ]
@@ -65,14 +69,14 @@ def page(request: Asked, limit: int) -> int:
     summary="The caller's cases",
     responses={
         **gives(wire.Cases, {"cases": [ROW], "next": None}, says="A page of cases."),
-        **refuses(400, 401, 429, 503),
+        **refuses(401),
     },
     response_headers=ETAG,
     security=SIGNED,
 )
 async def cases(
     request: Asked,
-    part: FromQuery[Literal["opened", "worked"]] = "opened",
+    part: Part = "opened",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response[bytes]:
@@ -104,7 +108,7 @@ async def cases(
             },
             says="The case and the state of its slots.",
         ),
-        **refuses(401, 404, 429, 503),
+        **refuses(401, 404),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -126,7 +130,7 @@ async def case(request: Asked, name: Name) -> Response[bytes]:
     summary="The documents of a case",
     responses={
         **gives(wire.Documents, {"documents": [DESCRIBED], "next": None}, says="A page, in log order."),
-        **refuses(400, 401, 404, 429, 503),
+        **refuses(401, 404),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -164,7 +168,7 @@ def told(wait: dict[str, Any], access: Access, name: str) -> dict[str, Any]:
             },
             says="What can be issued now, and by whom.",
         ),
-        **refuses(401, 404, 429, 503),
+        **refuses(401, 404),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -196,7 +200,7 @@ async def plan(request: Asked, name: Name) -> Response[bytes]:
             },
             says="The chain of waits; of a closed case, its critical path.",
         ),
-        **refuses(401, 404, 429, 503),
+        **refuses(401, 404),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -239,7 +243,7 @@ def pieces(live: Any) -> Iterator[dict[str, Any]]:
             },
             says="A page of work, by deadline.",
         ),
-        **refuses(400, 401, 429, 503),
+        **refuses(401),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -273,7 +277,7 @@ async def worklist(request: Asked, cursor: Cursor = None, limit: Limit = 50) -> 
             },
             says="The claims, for the caller to look at and sign.",
         ),
-        **refuses(400, 401, 404, 422, 429, 503),
+        **refuses(401, 404, 422),
     },
     security=SIGNED,
 )

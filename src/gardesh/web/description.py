@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
@@ -34,6 +35,25 @@ PROBLEM_EXAMPLE = {
 ETAG = [ResponseHeader("ETag", description="For If-None-Match.", documentation_only=True)]
 
 
+KEPT = "\0json:"
+
+
+def kept(example: Any) -> str:
+    """An example in a form that is carried whole: the framework drops members that are null. See `finished`."""
+    return KEPT + msgspec.json.encode(example).decode()
+
+
+def finished(described: Any) -> Any:
+    """The description with the examples in it as they were meant."""
+    if isinstance(described, dict):
+        return {k: finished(v) for k, v in described.items()}
+    if isinstance(described, list):
+        return [finished(v) for v in described]
+    if isinstance(described, str) and described.startswith(KEPT):
+        return msgspec.json.decode(described.removeprefix(KEPT))
+    return described
+
+
 def gives(
     shape: Any, example: Any, *, status: int = 200, says: str = "Done.", kind: str = "application/json"
 ) -> dict[int, ResponseSpec]:
@@ -44,22 +64,25 @@ def gives(
             generate_examples=False,
             description=says,
             media_type=kind,
-            examples=[Example(value=example)],
+            examples=[Example(value=kept(example))],
         )
     }
 
 
+ANYWHERE = (400, 429, 500, 503)
+
+
 def refuses(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problems that an operation can answer with."""
+    """The problems that an operation can answer with: these, and what any can."""
     return {
         status: ResponseSpec(
             wire.ProblemDetails,
             generate_examples=False,
             description="A problem (RFC 9457).",
             media_type=PROBLEM,
-            examples=[Example(value={**PROBLEM_EXAMPLE, "status": status})],
+            examples=[Example(value=kept({**PROBLEM_EXAMPLE, "status": status}))],
         )
-        for status in statuses
+        for status in sorted({*statuses, *ANYWHERE})
     }
 
 
@@ -69,7 +92,9 @@ def takes(kind: str, schema: Schema, example: Any, says: str) -> type[Operation]
     @dataclass
     class Taking(Operation):
         def __post_init__(self) -> None:
-            content = {kind: OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})}
+            content = {
+                kind: OpenAPIMediaType(schema=schema, examples={"example": Example(value=kept(example))})
+            }
             self.request_body = RequestBody(content=content, description=says, required=True)
 
     return Taking

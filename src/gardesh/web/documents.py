@@ -59,7 +59,7 @@ Purpose = Annotated[
             ACCEPTED,
             says="It was accepted before; the receipt is under the newest checkpoint.",
         ),
-        **refuses(400, 401, 403, 409, 413, 415, 422, 429, 503),
+        **refuses(401, 403, 409, 413, 415, 422),
     },
     security=OPEN,
 )
@@ -120,7 +120,7 @@ def count(service: Service, answers: list[Answer]) -> None:
             },
             says="One answer for each, in order; some may be accepted and others refused.",
         ),
-        **refuses(400, 413, 429, 503),
+        **refuses(413),
     },
     security=OPEN,
 )
@@ -159,7 +159,7 @@ def item(told: Answer, number: int, lang: str) -> wire.BundleItem:
         **gives(
             str, EXAMPLE, says="The document, with the disclosures that the caller may read.", kind=SD_JWT
         ),
-        **refuses(400, 401, 404, 429, 503),
+        **refuses(401, 404),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -188,7 +188,7 @@ async def read(request: Asked, name: Name, purpose: Purpose) -> Response[bytes]:
     summary="The receipt of a document",
     responses={
         **gives(str, RECEIPT, says="A C2SP tlog-proof under the newest checkpoint.", kind="text/plain"),
-        **refuses(401, 404, 429, 503),
+        **refuses(401, 404),
     },
     response_headers=ETAG,
     security=SIGNED,
@@ -217,7 +217,7 @@ async def receipt(request: Asked, name: Name) -> Response[bytes]:
             },
             says="Each reading, the oldest first.",
         ),
-        **refuses(401, 403, 404, 429, 503),
+        **refuses(401, 403, 404),
     },
     response_headers=ETAG,
     security=SIGNED,

@@ -29,7 +29,7 @@ SOON = "public, max-age=1"
     summary="The newest checkpoint",
     responses={
         **gives(str, RECEIPT[-30:], says="A signed note (C2SP tlog-checkpoint).", kind="text/plain"),
-        **refuses(429, 503),
+        **refuses(),
     },
     response_headers=ETAG,
     security=OPEN,
@@ -47,7 +47,7 @@ async def checkpoint(request: Asked) -> Response[bytes]:
     summary="A tile, or a bundle of entries",
     responses={
         **gives(bytes, "…", says="The hashes, or the entries.", kind="application/octet-stream"),
-        **refuses(404, 429, 503),
+        **refuses(404),
     },
     response_headers=ETAG,
     security=OPEN,

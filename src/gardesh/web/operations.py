@@ -12,7 +12,7 @@ from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.answer import NO_SUCH_RESOURCE
-from gardesh.web.description import ETAG, OPEN, gives, refuses
+from gardesh.web.description import ETAG, OPEN, finished, gives, refuses
 from gardesh.web.service import Asked, service_of
 
 
@@ -31,7 +31,7 @@ async def healthz() -> Response[bytes]:
             {"status": "ready", "size": 42, "waiting": 0},
             says="Size and queue for operators only.",
         ),
-        **refuses(503),
+        **refuses(),
     },
     security=OPEN,
 )
@@ -60,6 +60,7 @@ async def readyz(request: Asked) -> Response[bytes]:
     security=OPEN,
 )
 async def metrics(request: Asked) -> Response[bytes]:
+    """In the text format; names of routes, never of organisations, cases or documents."""
     service = service_of(request)
     if not service.operates(request):
         raise Problem(NO_SUCH_RESOURCE, path="/metrics")
@@ -80,7 +81,7 @@ async def metrics(request: Asked) -> Response[bytes]:
             },
             says="Its log and its packs.",
         ),
-        **refuses(429, 503),
+        **refuses(),
     },
     response_headers=ETAG,
     security=OPEN,
@@ -105,4 +106,4 @@ async def node(request: Asked) -> Response[bytes]:
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: Asked) -> Response[bytes]:
     """The description of all operations (OpenAPI 3.1)."""
-    return answer.tagged(request, request.app.openapi_schema.to_schema(), "public, max-age=300")
+    return answer.tagged(request, finished(request.app.openapi_schema.to_schema()), "public, max-age=300")

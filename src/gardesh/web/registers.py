@@ -28,7 +28,7 @@ EXAMPLE = {
     summary="What a register holds",
     responses={
         **gives(wire.Entry, EXAMPLE, says="The entry in force."),
-        **refuses(400, 401, 404, 429, 503),
+        **refuses(401, 404, 422),
     },
     response_headers=ETAG,
     security=[*OPEN, *SIGNED],
@@ -63,7 +63,7 @@ async def register_entry(
     summary="Find documents by a business key",
     responses={
         **gives(wire.Documents, {"documents": [DESCRIBED], "next": None}, says="The newest first."),
-        **refuses(400, 401, 429, 503),
+        **refuses(401),
     },
     response_headers=ETAG,
     security=SIGNED,

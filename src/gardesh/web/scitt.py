@@ -38,7 +38,7 @@ CONCISE = {
     status: gives(
         bytes, "…", status=status, says="Title and detail (RFC 9290).", kind=concise_problem.MEDIA_TYPE
     )[status]
-    for status in (400, 401, 403, 404, 413, 422, 429, 503)
+    for status in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
 }
 
 

@@ -15,7 +15,7 @@ from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.authentication import CREDENTIAL_WRONG, SCOPE_TOO_WIDE, in_force
-from gardesh.web.description import OPEN, gives, takes
+from gardesh.web.description import OPEN, gives, refuses, takes
 from gardesh.web.service import Asked, address, service_of
 from gardesh.web.token import SKEW, Assertion, Grant, read_assertion
 
@@ -23,6 +23,11 @@ GRANT = "client_credentials"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
 MOST = 20_000
+REFUSED = {
+    "error": "invalid_client",
+    "error_description": "No organisation has registered the key …",
+    "code": "key-unknown",
+}
 OAUTH = {KEY_UNKNOWN: "invalid_client", KEY_NOT_IN_FORCE: "invalid_client", SCOPE_TOO_WIDE: "invalid_scope"}
 
 
@@ -47,16 +52,14 @@ OAUTH = {KEY_UNKNOWN: "invalid_client", KEY_NOT_IN_FORCE: "invalid_client", SCOP
             {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 300, "scope": "customs"},
             says="A token for the roles asked for, or for all that are held.",
         ),
+        **refuses(413),
         **gives(
             dict[str, Any],
-            {
-                "error": "invalid_client",
-                "error_description": "No organisation has registered the key …",
-                "code": "key-unknown",
-            },
+            REFUSED,
             status=400,
-            says="As RFC 6749 §5.2 has it, with the problem's code and sentences beside.",
+            says="As RFC 6749 §5.2 has it, with the problem's code beside.",
         ),
+        **gives(dict[str, Any], REFUSED, status=401, says="The client is not who it says."),
     },
     security=OPEN,
 )
@@ -138,6 +141,7 @@ def refused(error: str, problem: Problem) -> Response[bytes]:
     security=OPEN,
 )
 async def metadata(request: Asked) -> Response[bytes]:
+    """As RFC 8414 has it."""
     url = service_of(request).url
     told = {
         "issuer": url,

@@ -1,0 +1,211 @@
+"""Attachments over HTTP: sent in parts, taken up again, read in ranges, with flat memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from served import Served, Signing, serving, until
+
+from gardesh import wire
+from gardesh.client import Client, Token
+from gardesh.client import call as calls
+from gardesh.model import http_signature
+from gardesh.model.problem import Problem
+from gardesh.record.blobs import Blobs
+from gardesh.record.uploads import Uploads
+from gardesh.web.attachments import asked_range
+from market import Market, application, key_of
+
+PARTIAL = "application/partial-upload"
+
+
+def part(who: httpx.Client, upload: str, offset: int, data: bytes, last: bool = False) -> httpx.Response:
+    headers = {
+        "upload-offset": str(offset),
+        "upload-complete": "?1" if last else "?0",
+        "content-type": PARTIAL,
+    }
+    return who.patch(f"/v1/uploads/{upload}", content=data, headers=headers)
+
+
+def begin(who: httpx.Client) -> str:
+    answer = who.post("/v1/uploads")
+    assert (answer.status_code, answer.headers["upload-offset"]) == (201, "0")
+    assert answer.headers["location"] == f"/v1/uploads/{answer.json()['id']}"
+    return str(answer.json()["id"])
+
+
+def test_an_upload_goes_on_where_it_ended(served: Served) -> None:
+    with served.by("ali") as ali:
+        upload = begin(ali)
+        assert part(ali, upload, 0, b"first ").json()["offset"] == 6
+        head = ali.head(f"/v1/uploads/{upload}")
+        assert (head.headers["upload-offset"], head.headers["upload-complete"]) == ("6", "?0")
+        wrong = part(ali, upload, 3, b"x")
+        assert (wrong.status_code, wrong.json()["code"]) == (409, "upload-offset-wrong")
+        assert wrong.json()["params"]["offset"] == 6
+        whole = part(ali, upload, 6, b"second", last=True)
+        assert whole.json()["digest"] == sha256(b"first second").hexdigest()
+        assert whole.headers["upload-complete"] == "?1"
+        assert ali.head(f"/v1/uploads/{upload}").status_code == 404
+
+
+def test_an_upload_is_its_owners(served: Served) -> None:
+    upload = begin(served.by("ali"))
+    for who in (served.by("sara"), served.by("city")):
+        assert who.head(f"/v1/uploads/{upload}").status_code == 404
+        assert part(who, upload, 0, b"x").json()["code"] == "no-such-upload"
+        assert who.delete(f"/v1/uploads/{upload}").status_code == 404
+    assert served.nobody.post("/v1/uploads").status_code == 401
+    with served.by("ali") as ali:
+        for name in ("../x", "0" * 31, "0" * 32, "x" * 300, "%2e%2e"):
+            assert ali.head(f"/v1/uploads/{name}").status_code == 404
+        assert ali.delete(f"/v1/uploads/{upload}").status_code == 204
+        assert ali.head(f"/v1/uploads/{upload}").status_code == 404
+
+
+def test_a_part_that_is_signed_counts_whole_or_not_at_all(served: Served) -> None:
+    upload = begin(served.by("ali"))
+    headers = {"upload-offset": "0", "upload-complete": "?0", "content-type": PARTIAL}
+    request = served.nobody.build_request("PATCH", f"/v1/uploads/{upload}", content=b"mine", headers=headers)
+    signed = next(Signing(key_of("ali"), served.seconds).auth_flow(request))
+    forged = served.nobody.build_request(
+        "PATCH", f"/v1/uploads/{upload}", content=b"ours", headers=signed.headers
+    )
+    answer = served.nobody.send(forged)
+    assert (answer.status_code, answer.json()["code"]) == (400, "content-digest-wrong")
+    assert served.by("ali").head(f"/v1/uploads/{upload}").headers["upload-offset"] == "0"
+
+
+def test_what_arrived_before_the_line_was_cut_stays(served: Served) -> None:
+    """With a token: three MB are announced, more than one comes, and the connection is gone."""
+    data = os.urandom(3 << 20)
+    with Client(served.url, Token("ali", key_of("ali"), clock=served.seconds)) as ali:
+        upload = ali.begin_upload()
+        bearer = served.token("ali")
+        host, port = served.url.removeprefix("http://").split(":")
+
+        def offset() -> int:
+            return ali.run(calls.offset_of(upload.id))
+
+        with socket.create_connection((host, int(port))) as line:
+            head = (
+                f"PATCH /v1/uploads/{upload.id} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bearer}\r\n"
+                f"upload-offset: 0\r\ncontent-type: {PARTIAL}\r\ncontent-length: {len(data)}\r\n\r\n"
+            )
+            line.sendall(head.encode() + data[: 3 << 19])
+            until(lambda: offset() > 0)
+        until(lambda: '"code":"request-cut-off"' in served.log.getvalue())
+        assert 1 << 20 <= offset() <= 3 << 19
+        sent = ali.upload(io.BytesIO(data), upload)
+        assert sent.digest == sha256(data).hexdigest()
+
+
+def test_unfinished_uploads_and_bytes_are_limited(tmp_path: Path) -> None:
+    with (
+        serving(Market(), tmp_path, "[limits]\nuploads = 2\nattachment_bytes = 10\n") as served,
+        served.by("ali") as ali,
+    ):
+        first, _ = begin(ali), begin(ali)
+        refused = ali.post("/v1/uploads")
+        assert (refused.status_code, refused.json()["code"]) == (429, "uploads-too-many")
+        assert begin(served.by("sara"))
+        large = part(ali, first, 0, b"x" * 11)
+        assert (large.status_code, large.json()["code"]) == (413, "blob-too-large")
+        assert ali.head(f"/v1/uploads/{first}").headers["upload-offset"] == "0"
+        assert part(ali, first, 0, b"x" * 10, last=True).json()["digest"]
+        assert begin(ali)
+
+
+def attached(served: Served, data: bytes) -> tuple[str, str]:
+    """A document of ali's that names an attachment, and its digest."""
+    served.do(lambda market: market.area())
+    with Client(served.url, Token("ali", key_of("ali"), clock=served.seconds)) as ali:
+        sent = ali.upload(io.BytesIO(data))
+        assert sent.digest is not None
+        named = [wire.Attachment(sent.digest, len(data), "text/html", "plan <1>.html")]
+        wanted = wire.DraftWanted(step="application", procedure="market/licence", attachments=named)
+        return ali.issue(wanted, application(), "ali", key_of("ali")).digest, sent.digest
+
+
+def test_an_attachment_is_read_whole_or_in_part_by_who_may(served: Served) -> None:
+    data = os.urandom(100_000)
+    document, digest = attached(served, data)
+    path = f"/v1/documents/{document}/attachments/{digest}"
+    with served.by("ali") as ali:
+
+        def get(**headers: str) -> httpx.Response:
+            return ali.get(path, params={"purpose": "look"}, headers=headers)
+
+        whole = get()
+        assert (whole.status_code, whole.content) == (200, data)
+        assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''plan%20%3C1%3E.html"
+        assert whole.headers["content-security-policy"].startswith("default-src 'none'")
+        piece = get(range="bytes=10-19")
+        assert (piece.status_code, piece.content) == (206, data[10:20])
+        assert piece.headers["content-range"] == "bytes 10-19/100000"
+        assert get(range="bytes=-5").content == data[-5:]
+        assert get(range="bytes=99990-").content == data[99990:]
+        assert get(range="bytes=99990-200000").content == data[99990:]
+        assert get(range="bytes=0-1,5-6").status_code == 200
+        beyond = get(range="bytes=100000-")
+        assert (beyond.status_code, beyond.json()["code"]) == (416, "range-not-satisfiable")
+        assert get(**{"if-none-match": f'"{digest}"'}).status_code == 304
+        assert get(range="bytes=0-1", **{"if-range": '"other"'}).status_code == 200
+        assert ali.get(path).status_code == 400
+    assert served.by("sara").get(path, params={"purpose": "x"}).status_code == 404
+    assert served.by("traffic").get(path, params={"purpose": "x"}).status_code in (403, 404)
+    other = f"/v1/documents/{document}/attachments/{'0' * 64}"
+    assert served.by("ali").get(other, params={"purpose": "x"}).status_code == 403
+
+
+def test_a_damaged_attachment_is_never_given_as_whole(served: Served) -> None:
+    document, digest = attached(served, b"x" * 3_000_000)
+    place = next(p for p in served.server.service.blobs.folder.rglob("*") if p.is_file())
+    raw = bytearray(place.read_bytes())
+    raw[2_500_000] ^= 1
+    place.write_bytes(raw)
+    with served.by("ali") as ali, pytest.raises(httpx.RemoteProtocolError):
+        ali.get(f"/v1/documents/{document}/attachments/{digest}", params={"purpose": "x"})
+
+
+@given(
+    st.text(max_size=40) | st.from_regex(r"bytes=[0-9]{0,4}-[0-9]{0,4}", fullmatch=True), st.integers(0, 2000)
+)
+def test_a_range_is_within_the_attachment(field: str, size: int) -> None:
+    try:
+        found = asked_range(field, size)
+    except Problem as problem:
+        assert problem.code == "range-not-satisfiable"
+        return
+    if found is not None:
+        first, count = found
+        assert 0 <= first < size
+        assert 0 < count <= size - first
+
+
+def test_two_do_not_write_to_one_upload(tmp_path: Path) -> None:
+    uploads = Uploads(Blobs(tmp_path / "blobs"), 3)
+    name = uploads.start("ali")
+    with uploads.writing("ali", name, 0) as first:
+        first.write(b"x")
+        with pytest.raises(Problem) as caught, uploads.writing("ali", name, 0):
+            pass
+        assert caught.value.code == "upload-busy"
+    assert uploads.offset("ali", name) == 1
+
+
+def test_a_digest_of_a_stream_is_compared() -> None:
+    raw = sha256(b"x").digest()
+    http_signature.check_sha256(http_signature.content_digest(b"x"), raw)
+    for wrong in ("", http_signature.content_digest(b"y"), "sha-512=:AA==:"):
+        with pytest.raises(Problem):
+            http_signature.check_sha256(wrong, raw)

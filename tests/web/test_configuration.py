@@ -1,0 +1,57 @@
+"""The configuration: every key is described, and whatever is wrong is said with its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gardesh.model.problem import Problem
+from gardesh.web import configuration
+from gardesh.web.configuration import Configuration
+
+
+def test_the_printed_defaults_are_the_defaults() -> None:
+    assert configuration.read(configuration.printed().encode()) == Configuration() == configuration.read(b"")
+
+
+def test_every_key_says_what_it_means() -> None:
+    keys = list(configuration.keys())
+    assert len(keys) >= 17
+    assert all(said.endswith(".") and len(said) > 10 for *_, said in keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[listen]\nport = 70000", "listen.port"),
+        ("[listen]\nport = 'x'", "listen.port"),
+        ("[listen]\nprot = 1", "listen"),
+        ("[lisen]\nport = 1", "/"),
+        ("[listen]\nurl = 'node.example'", "listen.url"),
+        ("[listen]\nurl = 'https://user@node.example'", "listen.url"),
+        ("[listen]\nurl = 'https://node.example/path'", "listen.url"),
+        ("[listen]\nurl = 'http://[x'", "listen.url"),
+        ("[limits]\nrate = -1", "limits.rate"),
+        ("[tokens]\nseconds = 1", "tokens.seconds"),
+        ("[operations]\nlog = 'loud'", "operations.log"),
+        ("[operations]\noperators = ['10.0.0.1/8']", "operations.operators"),
+        ("[listen", "TOML"),
+        ("\ud800", "TOML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(text: str, place: str) -> None:
+    with pytest.raises(Problem) as caught:
+        configuration.read(text.encode("utf-8", "surrogatepass"), "serve.toml")
+    assert caught.value.code == "configuration-wrong"
+    assert caught.value.params["file"] == "serve.toml"
+    assert caught.value.params["place"] == place
+    assert caught.value.params["reason"]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_a_fault(data: bytes) -> None:
+    try:
+        configuration.read(data)
+    except Problem as problem:
+        assert problem.code == "configuration-wrong"

@@ -1,0 +1,165 @@
+"""The node's thread: what comes together shares a transaction, and nothing is answered that was not done."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from gardesh.intake import Accepted
+from gardesh.model.problem import Problem
+from gardesh.node import Node
+from gardesh.web import desk as desks
+from gardesh.web.desk import Desk
+from market import DAY, Market, application
+
+
+def test_what_comes_together_shares_a_transaction_and_each_has_its_answer() -> None:
+    market = Market()
+    market.area()
+    papers = [market.paper("ali", "application", application(seats=n + 1)) for n in range(30)]
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+    held = threading.Event()
+
+    async def work() -> list[desks.Settled]:
+        blocked = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
+        await asyncio.sleep(0.05)
+        many = [asyncio.ensure_future(desk.submit([p, b"nothing"])) for p in papers]
+        await asyncio.sleep(0.05)
+        held.set()
+        await blocked
+        return await asyncio.gather(*many)
+
+    settled = asyncio.run(work())
+    checkpoints = asyncio.run(desk.ask(lambda node: node.store.one("SELECT count(*) FROM checkpoints")[0]))
+    notes = {s.answers[0].receipt.checkpoint for s in settled if isinstance(s.answers[0], Accepted)}
+    assert len(notes) == 1
+    assert all(isinstance(s.answers[1], Problem) and s.before == 9 for s in settled)
+    assert checkpoints <= 4
+    desk.close()
+
+
+def test_questions_are_answered_in_the_order_they_came_between_submissions() -> None:
+    market = Market()
+    market.area()
+    papers = [market.paper("ali", "application", application(seats=n + 1)) for n in range(3)]
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+
+    async def work() -> list[int]:
+        sizes = []
+        for paper in papers:
+            submitted = asyncio.ensure_future(desk.submit([paper]))
+            await asyncio.sleep(0)
+            sizes.append(await desk.ask(lambda node: node.log.size))
+            await submitted
+        return sizes
+
+    assert asyncio.run(work()) == [10, 11, 12]
+    desk.close()
+
+
+def test_what_a_question_raises_is_raised_where_it_was_asked() -> None:
+    market = Market()
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+
+    def wrong(_: Node) -> None:
+        raise LookupError("here")
+
+    with pytest.raises(LookupError, match="here"):
+        asyncio.run(desk.ask(wrong))
+    assert asyncio.run(desk.ask(lambda node: node.log.size)) == 8
+    desk.close()
+
+
+def test_too_many_at_once_are_turned_away_at_once() -> None:
+    market = Market()
+    desk = Desk(lambda: market.node, most=3, clock=lambda: market.now)
+    held = threading.Event()
+
+    async def work() -> None:
+        first = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
+        await asyncio.sleep(0.05)
+        waiting = [asyncio.ensure_future(desk.submit([b"x"])) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Problem) as caught:
+            await desk.submit([b"x"])
+        assert (caught.value.code, caught.value.kind.status) == ("too-busy", 503)
+        held.set()
+        await asyncio.gather(first, *waiting)
+
+    asyncio.run(work())
+    desk.close()
+
+
+def test_a_stop_finishes_what_waits_and_takes_no_more() -> None:
+    market = Market()
+    market.area()
+    paper = market.paper("ali", "application", application())
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+
+    async def work() -> desks.Settled:
+        submitted = asyncio.ensure_future(desk.submit([paper]))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(desk.close)
+        with pytest.raises(Problem) as caught:
+            await desk.submit([paper])
+        assert caught.value.code == "stopping"
+        return await submitted
+
+    settled = asyncio.run(work())
+    assert isinstance(settled.answers[0], Accepted)
+    assert not desk.alive
+    desk.close()
+
+
+def test_a_node_that_cannot_be_opened_is_said_where_the_desk_is_made() -> None:
+    def broken() -> Node:
+        raise Problem("not-a-node", url="nowhere")
+
+    with pytest.raises(Problem) as caught:
+        Desk(broken)
+    assert caught.value.code == "not-a-node"
+
+
+def test_time_passes_while_questions_keep_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A case lapses on its day, though the desk has never a moment without work."""
+    monkeypatch.setattr(desks, "TICK", 0.05)
+    market = Market()
+    market.area()
+    case = market.apply(goods=[{"kind": "food"}])
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+    market.now += 30 * DAY
+
+    async def deemed() -> bool:
+        def look(node: Node) -> bool:
+            sql = "SELECT 1 FROM documents WHERE case_id = ? AND act = 'deem'"
+            return node.store.one(sql, case) is not None
+
+        for _ in range(100_000):
+            if await desk.ask(look):
+                return True
+        return False
+
+    assert asyncio.run(deemed())
+    desk.close()
+
+
+def test_who_no_longer_waits_is_not_in_the_way() -> None:
+    market = Market()
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+    held = threading.Event()
+
+    async def work() -> int:
+        first = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
+        await asyncio.sleep(0.05)
+        given_up = asyncio.ensure_future(desk.submit([b"x"]))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        held.set()
+        await first
+        return await desk.ask(lambda node: node.log.size)
+
+    assert asyncio.run(work()) == 8
+    desk.close()

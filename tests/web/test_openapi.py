@@ -1,0 +1,95 @@
+"""The published description: whole, with examples that hold, and true of what the node does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode, checks
+from served import Served
+
+from gardesh.web.application import V1
+
+
+@pytest.fixture(scope="module")
+def description(shared: Served) -> Any:
+    return shared.nobody.get("/openapi.json").json()
+
+
+def operations(description: Any) -> list[tuple[str, str, Any]]:
+    return [(path, method, op) for path, ways in description["paths"].items() for method, op in ways.items()]
+
+
+def test_every_route_is_described(description: Any) -> None:
+    assert description["openapi"].startswith("3.1")
+    found = operations(description)
+    assert len(found) == len(V1) + 11
+    names = [op["operationId"] for _, _, op in found]
+    assert len(set(names)) == len(names)
+    for path, method, op in found:
+        assert op["summary"], (path, method)
+        assert op["description"], (path, method)
+        assert "security" in op, (path, method)
+        for parameter in op.get("parameters", []):
+            assert parameter.get("description"), (path, parameter["name"])
+
+
+def test_every_operation_has_examples_that_hold(description: Any) -> None:
+    for path, method, op in operations(description):
+        success = {s: r for s, r in op["responses"].items() if s.startswith("2")}
+        assert success, (path, method)
+        for status, response in op["responses"].items():
+            for kind, media in (response.get("content") or {}).items():
+                assert media.get("examples"), (path, method, status)
+                if not kind.endswith("json"):
+                    continue
+                schema = {**media["schema"], "components": description["components"]}
+                for example in media["examples"].values():
+                    jsonschema_rs.validate(schema, example["value"])
+        if method in ("post", "patch") and "requestBody" in op:
+            for media in op["requestBody"]["content"].values():
+                assert media.get("examples") or "$ref" in media["schema"], (path, method)
+
+
+def test_bodies_are_described_where_they_are_taken(description: Any) -> None:
+    taking = {(p, m) for p, m, op in operations(description) if "requestBody" in op}
+    assert taking == {
+        ("/v1/documents", "post"), ("/v1/documents/bundle", "post"), ("/v1/drafts", "post"), ("/token", "post"),
+        ("/v1/uploads/{name}", "patch"), ("/entries", "post"),
+    }  # fmt: skip
+
+
+schemathesis.serializer.alias(["application/vc+sd-jwt", "application/partial-upload"], "text/plain")
+schemathesis.serializer.alias("application/cose", "application/octet-stream")
+CHECKS = [
+    checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
+    checks.response_schema_conformance,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_what_the_node_does_is_what_it_says(shared: Served, mode: GenerationMode) -> None:
+    """Requests made from the description, right ones and wrong ones: none is a fault, and each answer is of a status, a
+    kind and a form that are described."""
+    schema = schemathesis.openapi.from_url(f"{shared.url}/openapi.json")
+    tried: list[str] = []
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        cases = operation.as_strategy(generation_mode=mode)
+
+        @given(case=cases)
+        @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        def run(case: Any) -> None:
+            response = case.call(headers={"authorization": f"Bearer {shared.token('ali')}"})
+            case.validate_response(response, checks=CHECKS)
+
+        try:
+            run()
+        except Unsatisfiable:
+            continue  # nothing can be wrong in a request without parameters
+        tried.append(operation.label)
+    assert len(tried) >= (25 if mode == GenerationMode.POSITIVE else 10)
