@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from gardesh import draft as drafting
 from gardesh.intake import Accepted
 from gardesh.model.case import Case
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import compose, sign
 from gardesh.model.jose import PrivateKey
 from gardesh.model.pack import Pack
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Signer
 from gardesh.node import Node
@@ -89,7 +89,7 @@ class Market:
 
     @property
     def policy(self) -> Policy:
-        return Policy(ORIGIN, tuple(s.verifier for s in SIGNERS))
+        return Policy.of_log(ORIGIN, tuple(s.verifier for s in SIGNERS))
 
     # -- documents ----------------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ import pytest
 from gardesh import worked_file
 from gardesh.exchange.document_check import verify_document
 from gardesh.model.calendar import parse_instant
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import parse
 from gardesh.model.jose import PublicKey
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.play import Player
 from gardesh.publication import site, table
@@ -113,7 +113,7 @@ def test_a_private_field_is_nowhere(tmp_path: Path) -> None:
 
 def test_every_document_verifies_with_what_lies_beside_it(story: tuple[Player, Path]) -> None:
     player, out = story
-    policy = Policy(player.node.log.origin, tuple(s.verifier for s in player.node.log.signers))
+    policy = Policy.of_log(player.node.log.origin, tuple(s.verifier for s in player.node.log.signers))
     found = sorted((out / "data" / "document").glob("*.vc"))
     assert len(found) > 50
     for file in found:

@@ -19,9 +19,9 @@ from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.exchange.case_file_page import page
 from gardesh.exchange.document_check import verify_document
 from gardesh.model import canonical, receipt
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import attachment, compose, parse, present, sign
 from gardesh.model.jose import PublicKey
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Verifier
 from gardesh.play import Player
@@ -235,13 +235,13 @@ def test_the_checkpoint_of_another_log_is_refused() -> None:
     assert theirs["checkpoint"] != contents()["checkpoint"]
     assert {p for _, p in said(packed({**contents(), "checkpoint": theirs["checkpoint"]}))} == {"/checkpoint"}
     log = canonical.decode(theirs["manifest.json"])["log_keys"]
-    policy = Policy("gardesh.example/play", tuple(Verifier.parse(k) for k in log))
+    policy = Policy.of_log("gardesh.example/play", tuple(Verifier.parse(k) for k in log))
     assert {p for _, p in said(DATA, policy)} == {"/checkpoint"}
 
 
 def test_the_logs_own_key_is_trusted() -> None:
     signers = PLAYER.node.log.signers
-    policy = Policy(PLAYER.node.log.origin, tuple(s.verifier for s in signers))
+    policy = Policy.of_log(PLAYER.node.log.origin, tuple(s.verifier for s in signers))
     assert said(DATA, policy) == []
 
 
@@ -420,7 +420,7 @@ def test_one_document_is_checked_whole_and_in_part() -> None:
     key = PublicKey.from_jwk(
         next(k["jwk"] for k in canonical.decode(files["keys.json"]) if k["kid"] == paper.kid)
     )
-    policy = Policy(PLAYER.node.log.origin, tuple(s.verifier for s in PLAYER.node.log.signers))
+    policy = Policy.of_log(PLAYER.node.log.origin, tuple(s.verifier for s in PLAYER.node.log.signers))
     whole = verify_document(files[name], [key], proof, policy)
     part = verify_document(present(files[name], []), [key], proof, policy)
     assert whole.recorded == part.recorded is not None

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from gardesh.model import note
-from gardesh.model.checkpoint import Policy, attach, sign
+from gardesh.model.checkpoint import attach, sign
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import encode, entry_hash
+from gardesh.model.policy import Policy
 from gardesh.model.receipt import Receipt, verify
 from gardesh.model.signer import Signer, Verifier
 from gardesh.model.tile import consistency_proof, inclusion_proof, root, tile_path, tile_width
@@ -145,7 +146,7 @@ def test_go_opens_our_checkpoint_and_passes_over_its_other_signatures(judge: Jud
 def test_we_open_a_checkpoint_that_go_signed(judge: Judge, tiles: Tiles) -> None:
     head = TreeHead(ORIGIN, COUNT, root(COUNT, tiles))
     answer = judge("sign", {"name": ORIGIN, "seed": SEED, "text": head.text()})
-    policy = Policy(ORIGIN, (Verifier.parse(answer["vkey"]),))
+    policy = Policy.of_log(ORIGIN, (Verifier.parse(answer["vkey"]),))
     assert policy.log == (log_signers()[0].verifier,)
     assert policy.verify(answer["note"].encode()).head == head
 
@@ -180,7 +181,7 @@ def test_we_verify_a_cosignature_of_go(judge: Judge, kind: int) -> None:
     line = note.parse_signatures(answer["note"].encode())
     log = Signer.of_notes(ORIGIN, Ed25519PrivateKey.from_private_bytes(sha256(b"log").digest()))
     raw = attach(sign(head, [log], AT), line, [witness])
-    assert Policy(ORIGIN, (log.verifier,), (witness,), 1).verify(raw).witnessed == {witness.name: AT}
+    assert Policy.of_log(ORIGIN, (log.verifier,), (witness,), 1).verify(raw).witnessed == {witness.name: AT}
 
 
 def test_go_verifies_our_receipt(judge: Judge, tiles: Tiles) -> None:
@@ -189,7 +190,7 @@ def test_go_verifies_our_receipt(judge: Judge, tiles: Tiles) -> None:
     for position in (0, 65_536, COUNT - 1):
         proof = tuple(inclusion_proof(position, COUNT, tiles))
         receipt = Receipt(position, START + position, proof, checkpoint)
-        policy = Policy(ORIGIN, tuple(s.verifier for s in signers))
+        policy = Policy.of_log(ORIGIN, tuple(s.verifier for s in signers))
         assert verify(receipt, DIGESTS[position], policy) == (position, START + position)
         request = {
             "vkey": signers[0].verifier.vkey(),

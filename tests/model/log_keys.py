@@ -7,7 +7,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from gardesh.model.checkpoint import Policy
+from gardesh.model.policy import Policy
 from gardesh.model.signer import Signer
 
 ORIGIN = "log.example/gardesh"
@@ -29,7 +29,7 @@ COURT = Signer.of_checkpoints("court.example/witness", mldsa44("court"))
 
 LOG_KEYS = tuple(s.verifier for s in LOG)
 WITNESSES = (GUILD.verifier, AUDITOR.verifier, COURT.verifier)
-LOG_ONLY = Policy(ORIGIN, LOG_KEYS)
+LOG_ONLY = Policy.of_log(ORIGIN, LOG_KEYS)
 
 
 def flip(raw: bytes, bit: int) -> bytes:

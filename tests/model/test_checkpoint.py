@@ -23,7 +23,8 @@ from log_keys import (
 )
 
 from gardesh.model import note
-from gardesh.model.checkpoint import Policy, attach, sign, verify_extension
+from gardesh.model.checkpoint import attach, sign, verify_extension
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Signer, Verifier
 from gardesh.model.treehead import TreeHead
@@ -58,15 +59,18 @@ def test_a_checkpoint_without_one_of_the_logs_keys_is_refused(signers: tuple[Sig
 
 @pytest.mark.parametrize(("quorum", "by"), [(0, ()), (1, (2,)), (2, (0, 2)), (2, (0, 1, 2)), (3, (0, 1, 2))])
 def test_a_quorum_of_witnesses_makes_a_checkpoint_trusted(quorum: int, by: tuple[int, ...]) -> None:
-    checkpoint = Policy(ORIGIN, LOG_KEYS, WITNESSES, quorum).verify(cosigned(*by))
+    checkpoint = Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES, quorum).verify(cosigned(*by))
     assert checkpoint.witnessed == {WITNESSES[i].name: AT + i for i in by}
+    assert {*checkpoint.missing} == {w.name for i, w in enumerate(WITNESSES) if i not in by}
 
 
 @pytest.mark.parametrize(("quorum", "by"), [(1, ()), (2, (1,)), (3, (0, 1))])
 def test_fewer_witnesses_than_the_quorum_refuse_it(quorum: int, by: tuple[int, ...]) -> None:
     with pytest.raises(Problem, match="checkpoint-quorum-missing") as refused:
-        Policy(ORIGIN, LOG_KEYS, WITNESSES, quorum).verify(cosigned(*by))
-    assert refused.value.params == {"found": len(by), "quorum": quorum}
+        Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES, quorum).verify(cosigned(*by))
+    missing = [w.name for i, w in enumerate(WITNESSES) if i not in by]
+    named = ", ".join(w.name for w in WITNESSES)
+    assert refused.value.params == {"quorum": f"{quorum} of ({named})", "missing": ", ".join(missing)}
 
 
 def test_a_witness_with_two_keys_counts_once() -> None:
@@ -74,16 +78,18 @@ def test_a_witness_with_two_keys_counts_once() -> None:
     second = Signer.of_checkpoints(name, mldsa44("auditor"))
     keys = (AUDITOR.verifier, second.verifier, GUILD.verifier)
     raw = attach(signed(), [AUDITOR.sign(TEXT, AT), second.sign(TEXT, AT + 5)], keys)
-    assert Policy(ORIGIN, LOG_KEYS, keys, 1).verify(raw).witnessed == {name: AT + 5}
+    assert Policy.of_log(ORIGIN, LOG_KEYS, keys, 1).verify(raw).witnessed == {name: AT + 5}
     with pytest.raises(Problem, match="checkpoint-quorum-missing"):
-        Policy(ORIGIN, LOG_KEYS, keys, 2).verify(raw)
+        Policy.of_log(ORIGIN, LOG_KEYS, keys, 2).verify(raw)
 
 
 def test_one_witness_signing_twice_counts_once() -> None:
-    raw = attach(signed(), [GUILD.sign(TEXT, at) for at in (AT, AT + 9, AT + 4)], WITNESSES)
-    assert Policy(ORIGIN, LOG_KEYS, WITNESSES, 1).verify(raw).witnessed == {GUILD.verifier.name: AT + 9}
+    raw = signed() + b"".join(GUILD.sign(TEXT, at).line().encode() for at in (AT, AT + 9, AT + 4))
+    assert Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES, 1).verify(raw).witnessed == {
+        GUILD.verifier.name: AT + 9
+    }
     with pytest.raises(Problem, match="checkpoint-quorum-missing"):
-        Policy(ORIGIN, LOG_KEYS, WITNESSES, 2).verify(raw)
+        Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES, 2).verify(raw)
 
 
 def test_an_invalid_cosignature_of_a_known_witness_refuses_the_checkpoint() -> None:
@@ -91,7 +97,7 @@ def test_an_invalid_cosignature_of_a_known_witness_refuses_the_checkpoint() -> N
     raw = signed() + GUILD.sign(other, AT).line().encode()
     LOG_ONLY.verify(raw)
     with pytest.raises(Problem, match="note-signature-invalid"):
-        Policy(ORIGIN, LOG_KEYS, WITNESSES).verify(raw)
+        Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES).verify(raw)
 
 
 def test_a_checkpoint_of_another_log_is_refused() -> None:
@@ -112,7 +118,7 @@ def test_a_flipped_bit_in_a_checkpoint_is_seen(data: st.DataObject) -> None:
     raw = cosigned(0, 1, 2)
     changed = flip(raw, data.draw(st.integers(0, 8 * len(raw) - 1)))
     with pytest.raises(Problem):
-        Policy(ORIGIN, LOG_KEYS, WITNESSES, 3).verify(changed)
+        Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES, 3).verify(changed)
 
 
 @given(st.binary(max_size=300), st.integers(0, 8000), st.integers(0, 8000))
@@ -133,6 +139,13 @@ def test_only_new_cosignatures_of_known_witnesses_are_attached() -> None:
     assert once == signed() + line.line().encode()
     assert attach(once, [line], WITNESSES) == once
     assert attach(signed(), [stranger], WITNESSES) == signed()
+
+
+def test_a_later_cosignature_takes_the_place_of_an_earlier_one_of_its_key() -> None:
+    early, late, other = GUILD.sign(TEXT, AT), GUILD.sign(TEXT, AT + 9), COURT.sign(TEXT, AT)
+    raw = attach(signed(), [early, other], WITNESSES)
+    raw = attach(raw, [GUILD.sign(TEXT, AT + 4), late, early], WITNESSES)
+    assert raw == signed() + (other.line() + late.line()).encode()
 
 
 def test_an_invalid_cosignature_is_not_attached() -> None:
@@ -160,7 +173,7 @@ def test_a_policy_in_which_someone_could_count_twice_is_refused(
     log: tuple[Verifier, ...], witnesses: tuple[Verifier, ...], quorum: int
 ) -> None:
     with pytest.raises(Problem, match="checkpoint-policy-invalid"):
-        Policy(ORIGIN, log, witnesses, quorum)
+        Policy.of_log(ORIGIN, log, witnesses, quorum)
 
 
 def test_a_later_state_of_the_log_is_shown_by_a_consistency_proof() -> None:

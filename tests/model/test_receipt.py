@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from log_keys import AT, AUDITOR, COURT, GUILD, LOG, LOG_KEYS, LOG_ONLY, ORIGIN, WITNESSES, flip
 from refusal import value_or_refusal
 
-from gardesh.model.checkpoint import Policy, attach, sign
+from gardesh.model.checkpoint import attach, sign
 from gardesh.model.entry import encode
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.model.receipt import MAX_RECEIPT_BYTES, Receipt, check, parse, verify
 from gardesh.model.treehead import TreeHead
@@ -23,7 +24,7 @@ START = 1_790_000_000_000
 DIGESTS = [sha256(b"document %d" % i).digest() for i in range(SIZE)]
 ENTRIES = [encode(d, START + i) for i, d in enumerate(DIGESTS)]
 HEAD = TreeHead(ORIGIN, SIZE, naive_tree.mth(ENTRIES))
-EVERYONE = Policy(ORIGIN, LOG_KEYS, WITNESSES, 3)
+EVERYONE = Policy.of_log(ORIGIN, LOG_KEYS, WITNESSES, 3)
 
 
 @cache

@@ -8,10 +8,10 @@ from hashlib import sha256
 import pytest
 
 from gardesh.model import checkpoint, cose_receipt, receipt
-from gardesh.model.checkpoint import Policy
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
 from gardesh.model.merkle import verify_consistency, verify_inclusion
+from gardesh.model.policy import Policy
 from gardesh.model.tile import consistency_proof, inclusion_proof, root
 from gardesh.model.treehead import TreeHead
 from gardesh.record import schema
@@ -21,7 +21,7 @@ from gardesh.record.store import Store
 
 ORIGIN = "gardesh.example/log"
 SIGNERS = new_log_signers(ORIGIN)
-POLICY = Policy(ORIGIN, tuple(s.verifier for s in SIGNERS))
+POLICY = Policy.of_log(ORIGIN, tuple(s.verifier for s in SIGNERS))
 SIZES = (0, 1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537)
 AT = 1_767_600_000_000
 
@@ -167,4 +167,4 @@ def test_another_process_appending_is_seen_when_the_log_is_read_again() -> None:
     append(store, other, 260)
     log.reload()
     assert (log.size, log.edge.root()) == (260, other.edge.root())
-    assert checkpoint.Policy(ORIGIN, POLICY.log).verify(log.checkpoint(AT)).head.size == 260
+    assert POLICY.verify(log.checkpoint(AT)).head.size == 260

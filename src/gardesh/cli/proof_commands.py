@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gardesh.cli import output
 from gardesh.cli.home import CLOCK_KEY, open_node, open_store
 from gardesh.cli.home import now as clock
-from gardesh.model.checkpoint import Policy
 from gardesh.model.entry import encode_bundle
 from gardesh.model.merkle import verify_consistency
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.signer import Verifier
 from gardesh.model.tile import WIDTH, consistency_proof, entries_path, partial_tiles, root, tile_path
@@ -221,11 +221,11 @@ def trust(keys: list[str], witnesses: list[str], quorum: int) -> Policy | None:
     if not keys:
         return None
     log = tuple(Verifier.parse(k) for k in keys)
-    return Policy(log[0].name, log, tuple(Verifier.parse(w) for w in witnesses), quorum)
+    return Policy.of_log(log[0].name, log, tuple(Verifier.parse(w) for w in witnesses), quorum)
 
 
 def log_policy(store: Store) -> Policy:
     """The policy of this node's own log."""
     names = msgspec.json.decode(store.setting("log_keys") or b"[]", type=list[str])
     log = tuple(Verifier.parse(k) for k in names)
-    return Policy((store.setting("origin") or b"").decode(), log)
+    return Policy.of_log((store.setting("origin") or b"").decode(), log)

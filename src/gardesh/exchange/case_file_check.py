@@ -39,8 +39,9 @@ from gardesh.exchange.case_file_container import (
 from gardesh.exchange.case_file_keys import GENESIS, KeyRing
 from gardesh.exchange.case_file_links import belonging
 from gardesh.model import canonical
-from gardesh.model.checkpoint import Checkpoint, Policy
+from gardesh.model.checkpoint import Checkpoint
 from gardesh.model.document import Envelope, parse
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import check as check_receipt
 from gardesh.model.receipt import parse as parse_receipt
@@ -299,6 +300,6 @@ def log_policy(genesis: Envelope) -> Policy:
     said = genesis.subject.get("log")
     log = said if isinstance(said, dict) else {}
     keys = log.get("keys")
-    return Policy(
+    return Policy.of_log(
         str(log.get("origin")), tuple(Verifier.parse(str(k)) for k in keys or () if type(keys) is list)
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.jose import PublicKey
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import Recorded
 from gardesh.model.receipt import parse as parse_receipt

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gardesh.model.c2sp import read_base64, read_decimal, write_base64
-from gardesh.model.checkpoint import Policy
 from gardesh.model.entry import MAX_TIME, entry_hash
 from gardesh.model.merkle import HASH_SIZE, MAX_SIZE, verify_inclusion
 from gardesh.model.note import MAX_NOTE_BYTES
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.treehead import TreeHead
 

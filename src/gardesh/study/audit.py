@@ -13,13 +13,13 @@ from typing import Any
 
 from gardesh.model import note
 from gardesh.model.case import Case
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
 from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.jose import PublicKey
 from gardesh.model.library import Library
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Step
 from gardesh.model.signer import Verifier
@@ -280,7 +280,7 @@ class Auditor:
             raise Problem(AUDIT_DIFFERS, position="—", reason=reason)
         if self._newest_note and self._log_keys:
             keys = tuple(Verifier.parse(key) for key in self._log_keys)
-            Policy(self.origin, keys).verify(self._newest_note)
+            Policy.of_log(self.origin, keys).verify(self._newest_note)
 
 
 def copy_views(source: Store, target: Store) -> None:
