@@ -25,6 +25,7 @@ from gardesh.cli import (
     register_commands,
     serve_command,
     show,
+    witness_commands,
 )
 from gardesh.cli.files import FILE_UNUSABLE
 from gardesh.model.problem import Problem, define
@@ -63,6 +64,7 @@ pack_commands.app.command("diff")(pack_diff.diff)
 app.add_typer(pack_commands.app, name="pack")
 app.add_typer(register_commands.app, name="register")
 app.add_typer(import_commands.app, name="import")
+app.add_typer(witness_commands.app, name="witness")
 
 
 @app.callback()

@@ -108,7 +108,7 @@ AnyPublic = ec.EllipticCurvePublicKey | Ed25519PublicKey | MLDSA44PublicKey
 
 @dataclass(frozen=True, slots=True)
 class LogKeys:
-    """The two keys that a log signs its checkpoints with."""
+    """The two keys that a log signs its checkpoints with, or a witness cosigns those of others with."""
 
     ed25519: Ed25519PrivateKey
     mldsa44: MLDSA44PrivateKey
@@ -116,6 +116,10 @@ class LogKeys:
     def signers(self, origin: str) -> list[Signer]:
         """Those that sign for the log `origin`."""
         return [Signer.of_notes(origin, self.ed25519), Signer.of_checkpoints(origin, self.mldsa44)]
+
+    def cosigners(self, name: str) -> list[Signer]:
+        """Those that cosign as the witness `name`, ML-DSA-44 first, as C2SP tlog-cosignature recommends it."""
+        return [Signer.of_checkpoints(name, self.mldsa44), Signer.of_checkpoints(name, self.ed25519)]
 
 
 @dataclass(frozen=True, slots=True)
