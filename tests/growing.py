@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from gardesh.model import checkpoint
-from gardesh.model.entry import entry_hash
 from gardesh.model.signer import Signer
 from gardesh.model.tile import consistency_proof, root
 from gardesh.model.treehead import TreeHead
@@ -112,5 +111,11 @@ def forked(at: int, size: int, origin: str = ORIGIN) -> GrowingLog:
     return GrowingLog(at, origin).grow(size, forged)
 
 
-def leaf(position: int) -> bytes:
-    return entry_hash(*entry(position))
+def careless(origin: str = ORIGIN) -> GrowingLog:
+    """A log that takes a digest twice, as the record of a node never does."""
+    made = GrowingLog(0, origin)
+    columns = ", ".join(f'"{c.name}" BLOB' for c in schema.documents.columns)
+    with made.store.writing():
+        made.store.run("DROP TABLE documents")
+        made.store.run(f"CREATE TABLE documents ({columns})")
+    return made

@@ -12,10 +12,12 @@ from gardesh.cli import (
     attachment_commands,
     case_commands,
     case_file_commands,
+    cosign_command,
     demo,
     explain_command,
     import_commands,
     migration_commands,
+    monitor_command,
     node_commands,
     output,
     pack_commands,
@@ -55,9 +57,12 @@ for command in (
     app.command()(command)
 app.command()(serve_command.serve)
 app.command("verify")(case_file_commands.verify_document)
+app.command()(monitor_command.monitor)
 app.command()(demo.demo)
 app.add_typer(attachment_commands.app, name="attachment")
 app.add_typer(node_commands.keys_app, name="keys")
+proof_commands.log_app.command()(cosign_command.cosign)
+proof_commands.log_app.command("check-fork")(monitor_command.check_fork)
 app.add_typer(proof_commands.log_app, name="log")
 app.add_typer(case_commands.app, name="case")
 pack_commands.app.command("diff")(pack_diff.diff)

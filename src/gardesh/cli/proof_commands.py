@@ -13,14 +13,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gardesh.cli import output
 from gardesh.cli.home import CLOCK_KEY, open_node, open_store
 from gardesh.cli.home import now as clock
-from gardesh.model.entry import encode_bundle
+from gardesh.exchange import static_log
 from gardesh.model.merkle import verify_consistency
 from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.signer import Verifier
-from gardesh.model.tile import WIDTH, consistency_proof, entries_path, partial_tiles, root, tile_path
+from gardesh.model.tile import consistency_proof, root
 from gardesh.record import folder
-from gardesh.record.log import encode, stored_tiles
+from gardesh.record.log import stored_tiles
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor, copy_views, views_differ
 
@@ -181,38 +181,14 @@ def consistency(
 def publish(
     to: Annotated[Path, typer.Argument(help="A folder; any web server can serve it.", file_okay=False)],
 ) -> None:
-    """Write the log as static files: C2SP tlog-tiles, entry bundles and the checkpoint."""
+    """Write the log as static files: C2SP tlog-tiles, entry bundles and the checkpoint; again, only what is new."""
     node = open_node()
-    size, tiles = node.log.size, stored_tiles(node.store)
-    written = 0
-
-    def put(path: str, data: bytes) -> None:
-        nonlocal written
-        place = to / path
-        if not place.exists() or place.read_bytes() != data:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(data)
-            written += 1
-
-    level, below = 0, size
-    while below:
-        for index in range(below // WIDTH):
-            put(tile_path(level, index), tiles.read(level, index, WIDTH))
-        level, below = level + 1, below // WIDTH
-    for tile_level, index, width in partial_tiles(size):
-        put(tile_path(tile_level, index, width), tiles.read(tile_level, index, width))
-    for index in range(-(-size // WIDTH)):
-        rows = node.store.rows(
-            "SELECT digest, recorded_at FROM documents WHERE position >= ? AND position < ? ORDER BY position",
-            index * WIDTH,
-            (index + 1) * WIDTH,
-        )
-        path = entries_path(index, None if len(rows) == WIDTH else len(rows))
-        put(path, encode_bundle(encode(bytes(d), at) for d, at in rows))
-    put("checkpoint", node.log.checkpoint(clock()))
-    output.say("{n} files written for {s} entries", "{n} پرونده برای {s} درایه نوشته شد", n=written, s=size)
+    done = static_log.publish(node.store, node.log.checkpoint(clock()), to)
+    output.say(
+        "{n} files written for {s} entries", "{n} پرونده برای {s} درایه نوشته شد", n=done.written, s=done.size
+    )
     if output.as_json():
-        output.emit({"written": written, "size": size})
+        output.emit({"written": done.written, "size": done.size})
     node.close()
 
 

@@ -87,7 +87,20 @@ class Log:
         """Store the newest checkpoint; each earlier one was stored with the batch that came after it."""
         if self.note:
             with self.store.writing():
-                self.store.add(schema.checkpoints, [(self.size, self.note)], replace=True)
+                self.store_checkpoint(self.size, self.note)
+
+    def store_checkpoint(self, size: int, note: bytes) -> None:
+        """In the open transaction, unless one of that size is stored: witnesses may have cosigned that."""
+        self.store.run(
+            "INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT (size) DO NOTHING", size, note
+        )
+
+    def keep_cosigned(self, size: int, note: bytes) -> None:
+        """Store a checkpoint of `size` that witnesses have cosigned, in place of the one without them."""
+        with self.store.writing():
+            self.store.add(schema.checkpoints, [(size, note)], replace=True)
+        if size == self.size:
+            self.note = note
 
     def full_tile(self, level: int, index: int) -> bytes:
         row = self.store.one("SELECT data FROM tiles WHERE level = ? AND number = ?", level, index)

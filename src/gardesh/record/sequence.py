@@ -111,7 +111,7 @@ class Sequencer:
                     pen = self.log.begin_checkpoint(edge, now)
                 self._flush()
                 if edge is not None and previous:
-                    self.store.add(schema.checkpoints, [(self.log.size, previous)], replace=True)
+                    self.log.store_checkpoint(self.log.size, previous)
         except BaseException:
             self._forget()
             raise
