@@ -129,7 +129,7 @@ class Answers:
     """An ASGI application that answers every request alike, or by what it is asked."""
 
     def __init__(self, *answers: tuple[int, bytes]) -> None:
-        self.answers, self.asked = list(answers), list[int]()
+        self.answers, self.asked, self.longest = list(answers), list[int](), 0
 
     async def __call__(self, scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]
         body, more = b"", True
@@ -137,6 +137,7 @@ class Answers:
             message = await receive()  # type: ignore[operator]
             body, more = body + message.get("body", b""), message.get("more_body", False)
         self.asked.append(parse(body).old)
+        self.longest = max(self.longest, len(body))
         status, told = self.answers[min(len(self.asked), len(self.answers)) - 1]
         await send({"type": "http.response.start", "status": status, "headers": []})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": told})  # type: ignore[operator]
@@ -181,6 +182,19 @@ def test_it_is_asked_again_from_the_size_that_it_knows(log: GrowingLog) -> None:
     with serving(app) as url:
         assert ask(log, listed("a.example", url)).satisfied
     assert app.asked == [0, 3, 5]
+
+
+def test_a_request_stays_small_however_many_have_cosigned(log: GrowingLog) -> None:
+    """Some witnesses take 10 kB at most; a cosignature of ML-DSA-44 has 3.3 kB."""
+    names = [f"{n}.example" for n in range(5)]
+    cosigned = log.note() + b"".join(lines(log, 7, name) for name in names)
+    app = Answers((409, b"5\n"), (200, lines(log, 7)))
+    with serving(app) as url:
+        judge = policy(log, listed("a.example", url), *(listed(name, "") for name in names), least=6)
+        done = collect(cosigned, stored_tiles(log.store), judge)
+    assert (done.satisfied, done.missing) == (True, {})
+    assert len(done.note) > 18_000
+    assert app.longest < 5_000
 
 
 def test_lines_by_other_keys_are_left_out(log: GrowingLog) -> None:

@@ -14,7 +14,7 @@ import httpx
 
 from gardesh.model import note
 from gardesh.model.checkpoint import attach
-from gardesh.model.note import MAX_NOTE_BYTES, Signature
+from gardesh.model.note import MAX_NOTE_BYTES, Note, Signature
 from gardesh.model.policy import Policy, Witness, shown
 from gardesh.model.problem import Problem, define
 from gardesh.model.tile import TileReader, consistency_proof
@@ -101,10 +101,11 @@ async def collect_async(
     checkpoint: bytes, tiles: TileReader, policy: Policy, *, seconds: float = SECONDS
 ) -> Cosigned:
     """As `collect`, within an event loop. `tiles` are read in that loop's thread."""
-    head = policy.judge(checkpoint).head
+    judged = policy.judge(checkpoint)
+    head, bare = judged.head, without_witnesses(judged.note, policy)
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(timeout=seconds, limits=limits, follow_redirects=False) as client:
-        asking = [_Asking(client, witness, checkpoint, head, tiles, seconds) for witness in policy.witnesses]
+        asking = [_Asking(client, witness, bare, head, tiles, seconds) for witness in policy.witnesses]
         answers = await asyncio.gather(*(each.cosignatures() for each in asking))
     missing: dict[str, Problem] = {}
     lines: list[Signature] = []
@@ -118,6 +119,12 @@ async def collect_async(
     judged = policy.judge(made)
     left = {name: problem for name, problem in missing.items() if name not in judged.witnessed}
     return Cosigned(made, judged.witnessed, left, policy.satisfied(judged.witnessed))
+
+
+def without_witnesses(signed: Note, policy: Policy) -> bytes:
+    """The checkpoint with the log's own signatures alone: a witness needs no others, and some take 10 kB at most."""
+    keys = [key for log in policy.logs for key in log.keys]
+    return Note(signed.text, tuple(s for s in signed.signatures if any(key.made(s) for key in keys))).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class Notebook:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise
             raise Problem(STORE_UNUSABLE, url=str(self.path), reason=str(error)) from error
 
     def run(self, sql: str, *values: Any) -> list[Any]:
