@@ -146,7 +146,7 @@ def test_a_manifest_that_names_another_pack_is_found() -> None:
     for member in (b'"pack_digest": "', b'"procedure": "', b'"genesis": "', b'"origin": "'):
         files = contents()
         before, after = files["manifest.json"].split(member)
-        files["manifest.json"] = before + member + b"0" + after[1:]
+        files["manifest.json"] = before + member + (b"1" if after[:1] == b"0" else b"0") + after[1:]
         assert said(write(files)) == [("case-file-altered", "/manifest.json")], member
 
 

@@ -147,7 +147,7 @@ def test_we_open_a_checkpoint_that_go_signed(judge: Judge, tiles: Tiles) -> None
     head = TreeHead(ORIGIN, COUNT, root(COUNT, tiles))
     answer = judge("sign", {"name": ORIGIN, "seed": SEED, "text": head.text()})
     policy = Policy.of_log(ORIGIN, (Verifier.parse(answer["vkey"]),))
-    assert policy.log == (log_signers()[0].verifier,)
+    assert policy.logs[0].keys == (log_signers()[0].verifier,)
     assert policy.verify(answer["note"].encode()).head == head
 
 
