@@ -9,10 +9,7 @@ import pytest
 from gardesh.exchange.static_log import publish
 from gardesh.model.problem import Problem
 from growing import GrowingLog, forked
-
-
-def files(folder: Path, under: str) -> list[Path]:
-    return sorted(p for p in (folder / under).rglob("*") if p.is_file())
+from served_log import files
 
 
 def test_what_is_published_grows_file_by_file(tmp_path: Path) -> None:
