@@ -137,7 +137,7 @@ def test_a_witness_says_what_it_is_in_both_languages(copied: Shell) -> None:
     assert told["code"] == "already-a-witness"
     assert copied.json("witness", "list", code=1)["code"] == "not-a-witness"
     assert copied.json("witness", "init", "--name", "a b", code=1)["code"] == "witness-name-malformed"
-    told = copied.json(*at(copied, "w1"), "witness", "serve", "--host", "192.0.2.1", code=1)
+    told = copied.json(*at(copied, "w1"), "witness", "serve", "--host", "192.0.2.1", code=3)
     assert told["code"] == "address-unusable"
 
 

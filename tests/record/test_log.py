@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from gardesh.model import checkpoint, cose_receipt, receipt
+from gardesh.model import cose_receipt, receipt
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
 from gardesh.model.merkle import verify_consistency, verify_inclusion

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -13,18 +12,13 @@ from gardesh.cli import output
 from gardesh.cli.home import home, keys
 from gardesh.exchange.witness import ALREADY_A_WITNESS, Watched, Witness, check_name
 from gardesh.exchange.witness_server import WitnessServer
-from gardesh.model.problem import Problem, define
+from gardesh.listening import listen, url_of
+from gardesh.model.problem import Problem
 from gardesh.model.signer import SignatureType, Verifier
 from gardesh.record.keys import KEY_EXISTS
 
 app = typer.Typer(no_args_is_help=True, help="A witness: cosigns the checkpoints of logs that it knows.")
 WITNESS_KEY = "witness"
-ADDRESS_UNUSABLE = define(
-    "address-unusable",
-    500,
-    en="Nothing can be served at {host} port {port}: {reason}.",
-    fa="در نشانی {host} درگاه {port} نمی‌توان چیزی عرضه کرد: {reason}.",
-)
 
 
 def witness_path() -> Path:
@@ -124,7 +118,7 @@ def serve(
     witness = Witness(witness_path())
     witness.cosigners = tuple(held.cosigners(witness.name))
     listening = listen(host, port)
-    where = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
+    where = url_of(listening) + "/"
     if output.as_json():
         output.emit_line({"serving": where, "name": witness.name})
     output.say(
@@ -136,11 +130,3 @@ def serve(
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])
     witness.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `address-unusable`."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Problem(ADDRESS_UNUSABLE, host=host, port=port, reason=error.strerror or str(error)) from None

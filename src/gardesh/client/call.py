@@ -13,8 +13,8 @@ import msgspec
 from gardesh import wire
 from gardesh.model import claims
 from gardesh.model.calendar import parse_instant
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import parse as parse_document
+from gardesh.model.policy import Policy
 from gardesh.model.receipt import Receipt, parse, verify
 
 T = TypeVar("T")

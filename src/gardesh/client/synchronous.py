@@ -14,9 +14,9 @@ from gardesh.client import call as calls
 from gardesh.client.call import Call, problem_of
 from gardesh.client.retrying import ATTEMPTS, pause
 from gardesh.client.signing import Signature, Token
-from gardesh.model.checkpoint import Policy
 from gardesh.model.document import sign
 from gardesh.model.jose import SigningKey
+from gardesh.model.policy import Policy
 from gardesh.record.clock import salt
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -46,6 +47,12 @@ CUT_OFF = define(
     400,
     en="The connection ended before the body did.",
     fa="اتصال پیش از پایان بدنه قطع شد.",
+)
+SLOW = define(
+    "request-slow",
+    408,
+    en="Nothing of the body came for {seconds} seconds.",
+    fa="{seconds} ثانیه چیزی از بدنه نرسید.",
 )
 MEDIA_TYPE = define(
     "media-type-unknown",
@@ -201,9 +208,17 @@ async def body_of(request: Request[Any, Any, Any], limit: int) -> bytes:
 
 
 async def stream_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body of a request as it comes. Raises `request-cut-off`."""
-    try:
-        async for chunk in request.stream():
-            yield chunk
-    except InternalServerException:
-        raise Problem(CUT_OFF) from None
+    """The body of a request as it comes. Raises `request-cut-off`, and `request-slow` when nothing comes for too long."""
+    patience = request.app.state["service"].configuration.limits.idle_seconds
+    pieces = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except InternalServerException:
+            raise Problem(CUT_OFF) from None
+        except TimeoutError:
+            raise Problem(SLOW, seconds=patience) from None
+        yield piece

@@ -58,6 +58,12 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     waiting: Annotated[
         int, Meta(ge=1, description="Requests that may wait for the record; beyond, 503 is the answer.")
     ] = 2000
+    connections: Annotated[
+        int, Meta(ge=1, description="Connections at once, at most; beyond, 503 is the answer.")
+    ] = 1000
+    idle_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="How long the next piece of a body may take to come.")
+    ] = 30.0
     rate: Annotated[
         float,
         Meta(ge=0, description="Requests a second of one organisation or address, on the average; 0: any."),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 
-from gardesh.model.problem import Problem, define
+from gardesh.listening import listen, url_of
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
 from gardesh.web.application import application
@@ -19,37 +18,6 @@ from gardesh.web.desk import Desk, now
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 from gardesh.web.token import Tokens
-
-ADDRESS_TAKEN = define(
-    "address-unusable",
-    503,
-    en="Nothing can listen at {host}:{port}: {reason}.",
-    fa="در {host}:{port} نمی‌توان گوش داد: {reason}.",
-    hint_en="Name another port, or stop what listens there.",
-    hint_fa="درگاه دیگری نام ببرید یا آنچه در آنجا گوش می‌دهد متوقف کنید.",
-)
-
-
-def listening(configuration: Configuration) -> socket.socket:
-    """A socket bound where the configuration says. Raises `address-unusable`."""
-    host, port = configuration.listen.host, configuration.listen.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise Problem(ADDRESS_TAKEN, host=host, port=port, reason=error.strerror or str(error)) from None
-    return made
-
-
-def url_of(configuration: Configuration, bound: socket.socket) -> str:
-    """What clients call the service."""
-    if configuration.listen.url:
-        return configuration.listen.url.rstrip("/")
-    host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server:
@@ -66,8 +34,8 @@ class Server:
         """Binds the address and opens the node. Raises `address-unusable`, and whatever `open_node` raises."""
         self.configuration = configuration
         self.report = report or Report(configuration.operations.log)
-        self.bound = listening(configuration)
-        self.url = url_of(configuration, self.bound)
+        self.bound = listen(configuration.listen.host, configuration.listen.port)
+        self.url = configuration.listen.url.rstrip("/") or url_of(self.bound)
         held: list[Node] = []
 
         def opening() -> Node:
@@ -100,7 +68,8 @@ class Server:
             "timeout_graceful_shutdown": configuration.operations.stop_seconds,
             "proxy_headers": bool(proxies),
             "forwarded_allow_ips": proxies or None,
-            "h11_max_incomplete_event_size": 1 << 16,
+            "limit_concurrency": configuration.limits.connections,
+            "timeout_keep_alive": 15,
         }
         return uvicorn.Server(uvicorn.Config(application(self.service, self.report), **settings))
 

@@ -109,6 +109,15 @@ def test_what_arrived_before_the_line_was_cut_stays(served: Served) -> None:
         assert sent.digest == sha256(data).hexdigest()
 
 
+def test_who_sends_nothing_for_long_is_not_waited_for(tmp_path: Path) -> None:
+    with serving(Market(), tmp_path, "[limits]\nidle_seconds = 0.2\n") as served:
+        host, port = served.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as line:
+            line.sendall(b"POST /v1/documents HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc")
+            line.settimeout(10)
+            assert line.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
 def test_unfinished_uploads_and_bytes_are_limited(tmp_path: Path) -> None:
     with (
         serving(Market(), tmp_path, "[limits]\nuploads = 2\nattachment_bytes = 10\n") as served,
