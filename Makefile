@@ -16,11 +16,13 @@ setup: ## make the virtual environment
 demo: setup ## watch an import circulate through its offices
 	@$(VENV)/bin/gardesh demo
 
-test: setup ## run the tests
+test: setup ## run the tests on SQLite, then those that use a store on PostgreSQL
 	$(PYTEST)
+	$(PYTEST) --store=postgresql
 
 test-long: setup ## run all tests, with the long ones and many more examples
 	$(PYTEST) --long
+	$(PYTEST) --long --store=postgresql tests/faults
 
 lint: setup ## check style, types, import contracts and the docs
 	$(VENV)/bin/ruff check .

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from hypothesis import settings
 
+import stores
+
 SHORT = 100
 """Hypothesis's own default, which the profile of the short mode leaves as it is."""
 
 
 def tries(count: int) -> settings:
-    return settings(max_examples=count * max(1, settings().max_examples // SHORT))
+    """On PostgreSQL half as many: what is random in them was tried on SQLite, what is not is the same."""
+    times = max(1, settings().max_examples // SHORT)
+    return settings(max_examples=max(1, count * times // (1 if stores.kind == "sqlite" else 2)))

@@ -11,6 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
+import stores
 from gardesh import draft as drafting
 from gardesh.intake import Accepted
 from gardesh.model.case import Case
@@ -63,7 +64,7 @@ class Market:
     def __init__(self, store: Store | None = None, made: Sequence[Pack] | None = None) -> None:
         self.now = START
         self.packs = made or packs()
-        self.store = store or Store(":memory:", create=True)
+        self.store = store or stores.fresh()
         self.node = Node.create(
             self.store,
             self.packs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import stores
 from gardesh.intake import Accepted
 from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.pack import Pack
@@ -44,7 +45,7 @@ def batches(papers: Sequence[Given], size: int) -> Iterator[tuple[int, list[byte
 
 def twin(node: Node, packs: Sequence[Pack], store: Store | None = None) -> Node:
     """A node that begins as `node` did, with its keys, and has not seen a document yet."""
-    store = store or Store(":memory:", create=True)
+    store = store or stores.fresh()
     with store.writing():
         for made in packs:
             folder.keep(store, made)

@@ -9,6 +9,8 @@ from gardesh.record.registers import NOWHERE
 from market import DAY, HOUR, Market, application, explains_itself, refused
 from tiny_pack import tiny
 
+pytestmark = pytest.mark.store
+
 
 def forget(market: Market) -> None:
     sequencer = market.node.sequencer

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+import stores
 from gardesh import worked_file
 from gardesh.model.calendar import parse_instant
 from gardesh.play import Player
 from gardesh.record import folder
 from gardesh.record.registers import NOWHERE
+
+pytestmark = pytest.mark.store
 
 CASES = folder.shipped() / "governance" / "cases"
 
@@ -17,7 +20,7 @@ def played(name: str, acts: int) -> Player:
     path = CASES / f"{name}.yaml"
     made = worked_file.load(path)
     made.acts = made.acts[:acts]
-    player = Player(worked_file.packs(path, made), made)
+    player = Player(worked_file.packs(path, made), made, stores.fresh())
     assert all(each.failures == [] for each in player.run())
     return player
 

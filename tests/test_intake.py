@@ -30,6 +30,8 @@ from market import (
 )
 from wrong_papers import NOBODY, claims, signed, visit
 
+pytestmark = pytest.mark.store
+
 ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 

@@ -7,8 +7,12 @@ import re
 import pytest
 
 from gardesh.model.problem import Problem
-from market import Market, refused
+from gardesh.record.registers import NOWHERE
+from gardesh.record.views import Views
+from market import Market, application, explains_itself, refused
 from wrong_papers import REFUSALS, visit
+
+pytestmark = pytest.mark.store
 
 
 def understandable(problem: Problem) -> None:
@@ -36,3 +40,13 @@ def test_the_refusal_of_a_taken_slot_names_the_document_that_took_it() -> None:
     papers = [visit(market, case, "north", "north") for _ in range(2)]
     first = market.submit(papers[0])
     assert refused(market, papers[1]).params["first"] == first.digest.hex()
+
+
+def test_the_longest_texts_that_can_be_searched_by_are_found() -> None:
+    market = Market()
+    name = "".join(chr(0x1F000 + 7 * n % 1_500) for n in range(500))
+    market.area(name, seats=3)
+    assert market.node.sequencer.registers.balance("market/seats", name, NOWHERE) == 3
+    case = market.do("ali", "application", application(name, area=name, reference=name))
+    assert Views(market.store, market.node.library).find_case(f"application={name}") == case
+    explains_itself(market.node)

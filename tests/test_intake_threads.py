@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import stores
 from gardesh.intake import Accepted
 from gardesh.model import receipt
 from gardesh.model.checkpoint import verify_extension
@@ -19,6 +20,8 @@ from gardesh.model.problem import Problem
 from gardesh.record.store import Store
 from market import Market, application, explains_itself
 from wrong_papers import signed, visit
+
+pytestmark = pytest.mark.store
 
 
 def at_once(market: Market, papers: Sequence[bytes]) -> list[Accepted | Problem]:
@@ -83,7 +86,7 @@ def test_one_document_from_many_hands_counts_once() -> None:
 
 
 def test_all_who_wait_share_the_next_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    market = Market(Store(str(tmp_path / "node.sqlite"), create=True))
+    market = Market(Store(stores.place(tmp_path), create=True))
     papers = [signed(market) for _ in range(12)]
     slow = Slow(market, waiting=len(papers) - 1)
     monkeypatch.setattr(market.store, "writing", slow.writing)
@@ -142,7 +145,7 @@ def test_a_receipt_of_another_document_or_position_is_refused() -> None:
 
 def test_two_processes_on_one_record_take_turns(tmp_path: Path) -> None:
     """Each sees what the other wrote before it writes itself; neither overwrites the other's."""
-    path = str(tmp_path / "node.sqlite")
+    path = stores.place(tmp_path)
     first = Market(Store(path, create=True))
     second = Market.opened(Store(path))
     case = first.apply(sites=["a", "b"], goods=[{"kind": "food"}])

@@ -10,6 +10,8 @@ from gardesh.record.registers import NOWHERE
 from market import DAY, Market, application, explains_itself, licence, refused
 from tiny_pack import tiny
 
+pytestmark = pytest.mark.store
+
 
 def licensed_stall(market: Market) -> tuple[str, str]:
     """A licence, and the case of the stall that it opens."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from gardesh.study.audit import views_differ
 from market import DAY, HOUR, Market, application, explains_itself, licence, packs
 from replay import again, batches, feed, steady, twin
 from replay import given as sent
+
+pytestmark = pytest.mark.store
 
 ISSUERS = {
     "application": "ali",

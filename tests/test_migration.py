@@ -13,6 +13,8 @@ from gardesh.record.registers import NOWHERE
 from market import DAY, HOUR, Market, explains_itself, refused
 from tiny_pack import tiny
 
+pytestmark = pytest.mark.store
+
 TYPES = ("request", "opinion", "visit", "licence", "fee")
 FIRST = """
 procedure: stall

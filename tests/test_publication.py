@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import stores
 from gardesh import worked_file
 from gardesh.exchange.document_check import verify_document
 from gardesh.model.calendar import parse_instant
@@ -29,6 +30,8 @@ from gardesh.record import folder
 from gardesh.study.audit import stored_documents
 from gardesh.worked import Act
 
+pytestmark = pytest.mark.store
+
 GOVERNANCE = folder.shipped() / "governance"
 CASES = sorted((GOVERNANCE / "cases").glob("*.yaml"))
 
@@ -36,7 +39,7 @@ CASES = sorted((GOVERNANCE / "cases").glob("*.yaml"))
 def played(name: str, acts: int | None = None) -> Player:
     path = GOVERNANCE / "cases" / f"{name}.yaml"
     made = worked_file.load(path)
-    player = Player(worked_file.packs(path, made), made)
+    player = Player(worked_file.packs(path, made), made, stores.fresh())
     for each in player.run():
         assert each.failures == []
         if each.number == acts:
@@ -248,7 +251,7 @@ def test_what_people_write_is_text_and_nothing_else(tmp_path: Path) -> None:
     comment.subject = {"text": f"=HYPERLINK(1) {HOSTILE}", "part": f"javascript:{HOSTILE}"}
     draft = next(a for a in made.acts if a.issues == "draft" and not a.refused)
     draft.subject = {**(draft.subject or {}), "title": HOSTILE, "impact": "2026-99-99"}
-    player = Player(worked_file.packs(path, made), made)
+    player = Player(worked_file.packs(path, made), made, stores.fresh())
     assert all(each.failures == [] for each in player.run())
     out = tmp_path / "out"
     publish(player.node, out, player.now)
@@ -318,7 +321,7 @@ def test_what_a_key_signed_is_published_after_the_key_was_revoked(tmp_path: Path
     path = GOVERNANCE / "cases" / "concern-merged.yaml"
     made = worked_file.load(path)
     made.acts.append(Act(revokes_key="iot"))
-    player = Player(worked_file.packs(path, made), made)
+    player = Player(worked_file.packs(path, made), made, stores.fresh())
     assert all(each.failures == [] for each in player.run())
     publish(player.node, tmp_path / "out", player.now)
     assert list((tmp_path / "out" / "data" / "key").glob("*.jwk"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stores
 from effort import tries
 from gardesh import worked_file
 from gardesh.model.problem import Problem
@@ -16,6 +18,8 @@ from gardesh.record import folder
 from gardesh.record.registers import NOWHERE
 from gardesh.worked import Act
 from market import explains_itself
+
+pytestmark = pytest.mark.store
 
 PATH = folder.shipped() / "governance" / "cases" / "settled.yaml"
 SHARES = {"joint": {"customs": 60, "vet": 40}, "single": {"customs": 50}}
@@ -36,7 +40,7 @@ class Ledger:
     def __init__(self) -> None:
         made = worked_file.load(PATH)
         made.acts = []
-        self.player = Player(worked_file.packs(PATH, made), made)
+        self.player = Player(worked_file.packs(PATH, made), made, stores.fresh())
         self.number = 0
         self.collected = self.paid = self.returned = 0
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
+import stores
 from effort import tries
 from gardesh import worked_file
 from gardesh.exchange import case_file_check, case_file_selection
@@ -20,6 +21,8 @@ from gardesh.study.audit import views_differ
 from market import contents, explains_itself
 from replay import again, batches, feed, given, steady, twin
 
+pytestmark = pytest.mark.store
+
 PACKS = (*sorted(folder.shipped().iterdir()), *sorted((Path(__file__).parent / "packs").iterdir()))
 CASES = [path for pack in PACKS for path in sorted(pack.glob("cases/*.yaml"))]
 every_case = pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parents[1].name}/{p.stem}")
@@ -28,7 +31,7 @@ every_case = pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parents[1
 def play(path: Path, between: Callable[[Node], None] = lambda node: None) -> Player:
     """Play a worked case; `between` is called with the node before each act."""
     made = worked_file.load(path)
-    player = Player(worked_file.packs(path, made), made)
+    player = Player(worked_file.packs(path, made), made, stores.fresh())
     player.node.sequencer.clock = steady(player.node.sequencer.clock)
     between(player.node)
     for played in player.run():

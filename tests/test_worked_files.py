@@ -11,6 +11,8 @@ from gardesh.model.problem import Problem
 from gardesh.play import Player
 from gardesh.record import folder
 
+pytestmark = pytest.mark.store
+
 PARKS = Path(__file__).parent / "packs" / "market"
 FIRST = """
 case: asked

@@ -311,6 +311,26 @@ CASE: dict[str, tuple[Make, str, str]] = {
         "licence-number-taken",
         "/credentialSubject/number",
     ),
+    "a business key that is too long to be found": (
+        lambda m: signed(m, application(reference="r" * 2001)),
+        "text-unsearchable",
+        "/credentialSubject",
+    ),
+    "somebody whose name has a character that is none": (
+        lambda m: signed(m, application("v\0")),
+        "text-unsearchable",
+        "/credentialSubject",
+    ),
+    "an entry under a key that is too long": (
+        lambda m: m.paper("city", "area", {"area": "😀" * 501, "seats": 1}, procedure="area"),
+        "entry-unusable",
+        "/credentialSubject",
+    ),
+    "an entry under a key with a character that is none": (
+        lambda m: m.paper("city", "area", {"area": "a\uffff", "seats": 1}, procedure="area"),
+        "entry-unusable",
+        "/credentialSubject",
+    ),
     "a withdrawn case": (after_withdrawal, "case-withdrawn", ""),
     "a withdrawal too late": (withdrawal_too_late, "too-late-to-withdraw", "/circulation/act"),
     "a closed case": (in_a_closed_case, "case-closed", ""),

@@ -17,8 +17,9 @@ from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.jose import PublicKey
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import Receipt
+from gardesh.record.places import Place
 from gardesh.record.registers import NOWHERE
-from gardesh.record.sequence import Place, Sequencer, Spoiled
+from gardesh.record.sequence import Sequencer, Spoiled
 
 KEY_UNKNOWN = define(
     "key-unknown",
@@ -176,6 +177,7 @@ class Intake:
         places: list[Place | Problem] = []
         sequencer = self.sequencer
         with sequencer.batch(now) as batch:
+            sequencer.places.recall(item.envelope for item in checked if isinstance(item, Checked))
             for item in checked:
                 try:
                     places.append(item if isinstance(item, Problem) else self._one(item, batch.now))
@@ -192,7 +194,7 @@ class Intake:
 
     def _one(self, item: Checked, now: int) -> Place:
         envelope = item.envelope
-        known = self.sequencer.known(envelope)
+        known = self.sequencer.places.of(envelope)
         if known is not None and known.digest == envelope.digest:
             return known
         self._signer(item, now, late=known is not None)

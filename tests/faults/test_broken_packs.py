@@ -9,6 +9,8 @@ from gardesh.model.problem import Problem
 from market import DAY, HOUR, Market, explains_itself, refused
 from tiny_pack import tiny
 
+pytestmark = pytest.mark.store
+
 TYPES = ("request", "answer", "check", "grant", "card")
 VOTE = """
 procedure: vote

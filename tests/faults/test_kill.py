@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import stores
 from gardesh.model import receipt
 from gardesh.model.checkpoint import verify_extension
 from gardesh.model.document import parse
@@ -22,6 +23,8 @@ from gardesh.model.tile import consistency_proof, root
 from gardesh.record.log import stored_tiles
 from gardesh.record.store import Store
 from market import Market, application, explains_itself
+
+pytestmark = pytest.mark.store
 
 HERE = Path(__file__).parent
 THREADS = 4
@@ -101,9 +104,9 @@ def kill_after(process: subprocess.Popen[bytes], lines: int, seconds: float) -> 
     return killed
 
 
-def hold_to_its_word(path: Path, acknowledged: dict[bytes, tuple[int, receipt.Receipt]]) -> Market:
+def hold_to_its_word(path: str, acknowledged: dict[bytes, tuple[int, receipt.Receipt]]) -> Market:
     """The record has every acknowledged document at its place, none twice, and is what its checkpoints sign."""
-    market = Market.opened(Store(str(path)))
+    market = Market.opened(Store(path))
     rows = market.store.rows("SELECT position, digest, statement FROM documents ORDER BY position")
     assert [row[0] for row in rows] == list(range(len(rows)))
     assert len({row[1] for row in rows}) == len({row[2] for row in rows}) == len(rows)
@@ -124,13 +127,13 @@ def hold_to_its_word(path: Path, acknowledged: dict[bytes, tuple[int, receipt.Re
 
 def rounds(folder: Path, streams: list[list[bytes]], count: int, chance: random.Random) -> int:
     """Kill a writer so often on one record, checking after each; returns how many documents were left unsent."""
-    path, sending = folder / "node.sqlite", folder / "papers"
-    Market(Store(str(path), create=True)).node.close()
+    path, sending = stores.place(folder), folder / "papers"
+    Market(Store(path, create=True)).node.close()
     acknowledged: dict[bytes, tuple[int, receipt.Receipt]] = {}
     for _ in range(count):
         left = [[p for p in stream if parse(p).digest not in acknowledged] for stream in streams]
         sending.write_bytes(msgspec.msgpack.encode(left))
-        process = start("write", str(path), str(sending))
+        process = start("write", path, str(sending))
         killed = kill_after(process, 1 + chance.randrange(2, 40), chance.random() * 0.02)
         assert set(killed.refused) <= {"case-withdrawn"}
         acknowledged |= killed.accepted
@@ -159,14 +162,14 @@ def test_nothing_acknowledged_is_lost_however_often_the_writer_is_killed(
 
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.03, 0.06, 0.1])
 def test_a_node_whose_making_was_killed_is_made_anew_or_is_whole(tmp_path: Path, delay: float) -> None:
-    path = tmp_path / "node.sqlite"
-    killed = kill_after(start("create", str(path)), 1, delay)
+    path = stores.place(tmp_path)
+    killed = kill_after(start("create", path), 1, delay)
     try:
-        market = Market.opened(Store(str(path)))
+        market = Market.opened(Store(path))
     except Problem as problem:
         assert problem.code in ("not-a-node", "store-unusable")
         assert not killed.done
-        market = Market(Store(str(path), create=True))
+        market = Market(Store(path, create=True))
     explains_itself(market.node)
     market.now += 1
     for org in ("ali", "city"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import stores
 from gardesh.intake import Accepted
 from gardesh.model.problem import Problem
 from gardesh.record.cases import Cases
@@ -19,6 +20,8 @@ from gardesh.record.sequence import Sequencer
 from gardesh.record.store import Store
 from market import DAY, HOUR, Market, application, contents, explains_itself, licence
 from wrong_papers import signed, visit
+
+pytestmark = pytest.mark.store
 
 
 class Broken(Exception):
@@ -145,6 +148,7 @@ def test_when_the_signing_of_a_checkpoint_fails_the_documents_stand_and_it_is_si
     explains_itself(market.node)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("pages", [0, 1, 2, 4, 7, 11, 16])
 def test_a_disk_that_fills_up_is_a_problem_and_nothing_is_half_written(tmp_path: Path, pages: int) -> None:
     market = Market(Store(str(tmp_path / "node.sqlite"), create=True))
@@ -177,7 +181,7 @@ def test_a_disk_that_fills_up_is_a_problem_and_nothing_is_half_written(tmp_path:
 
 
 def test_a_node_whose_genesis_failed_is_no_node_and_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store(":memory:", create=True)
+    store = stores.fresh()
     with monkeypatch.context() as patch:
         patch.setattr(Log, "append", fails_at(1, Log.append, Broken()))
         with pytest.raises(Broken):
@@ -193,6 +197,7 @@ def test_a_node_whose_genesis_failed_is_no_node_and_can_be_made(monkeypatch: pyt
     explains_itself(Market.opened(store).node)
 
 
+@pytest.mark.sqlite
 def test_a_record_that_another_program_holds_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "node.sqlite"
     market = Market(Store(str(path), create=True))

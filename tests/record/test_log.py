@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+import stores
 from gardesh.model import cose_receipt, receipt
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
@@ -18,6 +19,8 @@ from gardesh.record import schema
 from gardesh.record.founding import new_log_signers
 from gardesh.record.log import Log, stored_tiles
 from gardesh.record.store import Store
+
+pytestmark = pytest.mark.store
 
 ORIGIN = "gardesh.example/log"
 SIGNERS = new_log_signers(ORIGIN)
@@ -56,7 +59,7 @@ def append(store: Store, log: Log, size: int) -> None:
 
 
 def grown(*sizes: int) -> tuple[Store, Log]:
-    store = Store(":memory:", create=True)
+    store = stores.fresh()
     log = Log(store, ORIGIN, SIGNERS)
     for size in sizes:
         append(store, log, size)

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stores
 from effort import tries
 from gardesh.model.problem import Problem
 from gardesh.model.register import Effect
 from gardesh.record import registers as module
 from gardesh.record.registers import NOWHERE, Registers
 from gardesh.record.store import Store
+
+pytestmark = pytest.mark.store
 
 DIGEST = b"\7" * 32
 VALUES: list[Any] = [
@@ -108,7 +111,7 @@ def tails(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_registers_say_what_a_plain_list_says_as_of_every_position(
     plan: list[tuple[str, list[Effect], int]],
 ) -> None:
-    store, model = Store(":memory:", create=True), Model()
+    store, model = stores.fresh(), Model()
     registers, position = Registers(store), 0
     with store.writing():
         for kind, effects, number in plan:
@@ -162,7 +165,7 @@ def compare(registers: Registers, model: Model, position: int) -> None:
 
 
 def test_a_key_of_one_register_is_not_a_key_of_another() -> None:
-    store = Store(":memory:", create=True)
+    store = stores.fresh()
     registers = Registers(store)
     with store.writing():
         registers.enter([(Effect("t/one", "k", 1), 1), (Effect("t/two", "k", 2), 1)], 0, DIGEST)
@@ -171,7 +174,7 @@ def test_a_key_of_one_register_is_not_a_key_of_another() -> None:
 
 def test_takes_of_one_document_count_together() -> None:
     """Each of the two alone would leave something; both do not."""
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     with registers.store.writing():
         registers.enter([(Effect("t/sum", "k", None, Decimal(10)), 1)], 0, DIGEST)
     takes = [(Effect("t/sum", "k", None, Decimal(-6)), 1)] * 2
@@ -184,7 +187,7 @@ def test_takes_of_one_document_count_together() -> None:
 
 def test_what_is_given_back_first_may_be_taken_again() -> None:
     """A correction takes back what the old document took, and takes what the new one says, as one change."""
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     old, new = (Effect("t/sum", "k", None, Decimal(-n)) for n in (8, 10))
     with registers.store.writing():
         registers.enter([(Effect("t/sum", "k", None, Decimal(10)), 1), (old, 1)], 0, DIGEST)
@@ -194,7 +197,7 @@ def test_what_is_given_back_first_may_be_taken_again() -> None:
 
 
 def test_after_a_rollback_memory_holds_no_more_than_the_store() -> None:
-    store = Store(":memory:", create=True)
+    store = stores.fresh()
     registers = Registers(store)
     kept = Effect("t/latest", "k", "kept")
     with store.writing():
@@ -221,7 +224,7 @@ def test_after_a_rollback_memory_holds_no_more_than_the_store() -> None:
 
 def test_more_keys_than_memory_keeps_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT", 3)
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     with registers.store.writing():
         for n in range(50):
             registers.enter([(Effect("t/latest", f"k{n % 10}", n), 1)], n, DIGEST)
@@ -231,7 +234,7 @@ def test_more_keys_than_memory_keeps_are_read_again(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_organisation_holds_the_roles_in_force_and_no_others_of_a_similar_name() -> None:
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
 
     def grant(org: str, role: str, state: str, until: int | None = None) -> tuple[Effect, int]:
         return Effect("core/accreditations", f"{org}/{role}", {"state": state}, until=until), 1
@@ -252,7 +255,7 @@ def test_an_organisation_holds_the_roles_in_force_and_no_others_of_a_similar_nam
 
 
 def test_who_is_accredited_for_a_role_that_is_recognised_for_another_holds_both() -> None:
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     grant = Effect("core/accreditations", "lab/health-laboratory", {"state": "in-force"}, until=9)
     accepts = {"role": "laboratory", "accepts": ["health-laboratory", "port-laboratory"]}
     with registers.store.writing():
@@ -269,7 +272,7 @@ def test_who_is_accredited_for_a_role_that_is_recognised_for_another_holds_both(
 
 
 def test_a_look_over_keys_gives_what_is_in_force_of_those_with_the_same_beginning() -> None:
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     with registers.store.writing():
         for n, key in enumerate(["b/2", "a/1", "a/2", "a0", "a/3"]):
             registers.enter(
@@ -282,7 +285,7 @@ def test_a_look_over_keys_gives_what_is_in_force_of_those_with_the_same_beginnin
 
 
 def test_a_document_takes_back_its_own_entry_and_no_other_of_the_same_value() -> None:
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     first, second = (Effect("t/latest", "k", "same", by=bytes([n]) * 32) for n in (1, 2))
     with registers.store.writing():
         registers.enter([(first, 1)], 0, b"\1" * 32)
@@ -298,7 +301,7 @@ def test_a_document_takes_back_its_own_entry_and_no_other_of_the_same_value() ->
 
 def test_what_has_ended_does_not_count_towards_the_most_that_a_look_over_keys_gives() -> None:
     """More keys that ended than a look may give do not hide the one in force, which is last of them all."""
-    registers = Registers(Store(":memory:", create=True))
+    registers = Registers(stores.fresh())
     with registers.store.writing():
         ended = [(Effect("t/latest", f"a/{n:04}", None), 1) for n in range(module.MOST_VALUES + 1)]
         registers.enter([*ended, (Effect("t/latest", "a/9999", "here"), 1)], 0, DIGEST)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+import stores
 from gardesh.model.problem import Problem
 from gardesh.record import schema
 from gardesh.record.store import HEAD, Store
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    return str(tmp_path / "record.sqlite")
+    return stores.place(tmp_path)
 
 
+@pytest.mark.sqlite
 def test_what_is_committed_is_synced_before_the_commit_returns(path: str) -> None:
     store = Store(path, create=True)
     assert store.one("PRAGMA journal_mode")[0] == "wal"
@@ -76,9 +80,79 @@ def test_a_row_is_not_replaced_unawares(path: str) -> None:
     store = Store(path, create=True)
     with store.writing():
         store.add(schema.tiles, [(0, 0, b"a")])
-    with pytest.raises(sqlite3.IntegrityError), store.writing():
+    with pytest.raises(stores.INTEGRITY), store.writing():
         store.add(schema.tiles, [(0, 0, b"b")])
     assert store.one("SELECT data FROM tiles")[0] == b"a"
+
+
+def test_a_write_does_not_begin_inside_another(path: str) -> None:
+    store = Store(path, create=True)
+    with store.writing():
+        store.set("origin", b"one")
+        with pytest.raises(RuntimeError), store.writing():
+            store.set("origin", b"two")
+    assert Store(path).setting("origin") == b"one"
+
+
+def test_text_is_ordered_and_compared_byte_by_byte(path: str) -> None:
+    """Whatever the language of the database: capitals first, and Persian by its code points."""
+    store, names = (
+        Store(path, create=True),
+        ["b", "a", "B", "A", "a-b", "a b", "ab", "é", "ی", "ي", "گ", "😀", "\uffee"],
+    )
+    with store.writing():
+        for name in names:
+            store.set(name, name.encode())
+    ordered = [row[0] for row in store.rows("SELECT name FROM settings ORDER BY name")]
+    assert ordered == sorted(names, key=str.encode)
+    after = [row[0] for row in store.rows("SELECT name FROM settings WHERE name > ? ORDER BY name", "a")]
+    assert after == ordered[ordered.index("a") + 1 :]
+    assert store.one("SELECT min(name), max(name) FROM settings") == (ordered[0], ordered[-1])
+
+
+def test_values_come_back_as_they_were_given(path: str) -> None:
+    store = Store(path, create=True)
+    odd = "50 % of “?” and %s, \t\n\\ ' \" 😀"
+    row = ("x", "p", "q", odd, -(1 << 62), (1 << 62), True, 0, None)
+    with store.writing():
+        store.add(schema.cases, [row, ("y", *row[1:6], False, 1, 2)])
+        store.add(schema.settings, [("all", bytes(range(256))), ("view", memoryview(b"\0view"))])
+    assert [tuple(r) for r in store.rows("SELECT * FROM cases ORDER BY id")] == [
+        row,
+        ("y", *row[1:6], 0, 1, 2),
+    ]
+    assert store.one("SELECT id FROM cases WHERE opener = ? AND NOT withdrawn", odd)[0] == "y"
+    assert (
+        store.one(
+            "SELECT count(*) FROM cases WHERE opener LIKE '50 % of%' AND opener <> 'a?b'",
+        )[0]
+        == 2
+    )
+    assert (store.setting("all"), store.setting("view")) == (bytes(range(256)), b"\0view")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_no_text_can_hold_is_found_nowhere_and_harms_nothing(path: str, inside: bool) -> None:
+    store = Store(path, create=True)
+    with store.writing() if inside else nullcontext():
+        store.set("before", b"1")
+        assert store.setting("be\0fore") is None
+        store.set("after", b"2")
+    assert [row[0] for row in store.rows("SELECT name FROM settings ORDER BY name")] == ["after", "before"]
+
+
+def test_a_long_answer_is_given_piece_by_piece_as_it_stood_when_it_was_asked_for(path: str) -> None:
+    store, other = Store(path, create=True), Store(path)
+    with store.writing():
+        store.add(schema.tiles, [(0, number, b"x") for number in range(2_500)])
+        assert sum(1 for _ in store.each("SELECT number FROM tiles WHERE number < ?", 1_100)) == 1_100
+    rows = store.each("SELECT number FROM tiles WHERE level = ? ORDER BY number", 0)
+    again = store.each("SELECT number FROM tiles ORDER BY number DESC")
+    assert (next(rows)[0], next(again)[0]) == (0, 2_499)
+    with other.writing():
+        other.run("DELETE FROM tiles WHERE number > 100")
+    assert [row[0] for row in rows] == list(range(1, 2_500))
+    assert next(again)[0] == 2_498
 
 
 def test_writers_in_one_process_wait_for_one_another(path: str) -> None:
@@ -117,6 +191,7 @@ def test_writers_in_two_processes_wait_for_one_another(path: str) -> None:
     assert one.setting("n") == b"2"
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_a_problem_and_leaves_nothing(path: str) -> None:
     store = Store(path, create=True)
     pages = store.one("PRAGMA page_count")[0]
@@ -138,6 +213,7 @@ def test_a_full_disk_is_a_problem_and_leaves_nothing(path: str) -> None:
     assert Store(path).setting("small") == b"2"
 
 
+@pytest.mark.sqlite
 def test_a_record_that_is_none_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(b"this is no database, whatever its name may be" * 100)
     for name in ("noise", "absent/node.sqlite", "empty.sqlite"):
@@ -147,33 +223,34 @@ def test_a_record_that_is_none_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_record_is_brought_to_the_newest_schema_once(path: str) -> None:
-    with Store(path, create=True).writing() as connection:
-        assert connection is not None
     store = Store(path, create=True)
-    names = {row[0] for row in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert {table.name for table in schema.metadata.tables.values()} <= names
+    with store.writing():
+        store.set("origin", b"one")
+    again = Store(path, create=True)
+    assert again.setting("origin") == b"one"
+    for table in schema.metadata.tables:
+        assert again.one(f"SELECT count(*) FROM {table}")[0] == (table == "settings")
 
 
-def test_a_store_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    url = str(tmp_path / "node.sqlite")
-    store = Store(url, create=True)
+def test_a_store_of_an_earlier_schema_is_brought_up_to_date(path: str) -> None:
+    store = Store(path, create=True)
     with store.writing():
         store.run("DROP INDEX documents_of_issuer")
         store.run("UPDATE alembic_version SET version_num = '0001'")
     store.close()
-    again = Store(url)
-    assert again.one("SELECT 1 FROM sqlite_master WHERE name = 'documents_of_issuer'") is not None
-    assert again.one("SELECT version_num FROM alembic_version")[0] == "0002"
+    again = Store(path)
+    assert again.one("SELECT version_num FROM alembic_version")[0] == HEAD
+    with again.writing():
+        again.run("DROP INDEX documents_of_issuer")  # it would fail where there is none
 
 
-def test_a_store_of_a_later_schema_is_left_alone(tmp_path: Path) -> None:
-    url = str(tmp_path / "node.sqlite")
-    store = Store(url, create=True)
+def test_a_store_of_a_later_schema_is_left_alone(path: str) -> None:
+    store = Store(path, create=True)
     with store.writing():
         store.run("UPDATE alembic_version SET version_num = '0099'")
     store.close()
     with pytest.raises(Problem) as refusal:
-        Store(url)
+        Store(path)
     assert refusal.value.code == "store-newer"
 
 

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stores
 from effort import tries
 from gardesh.model import checkpoint, pack
 from gardesh.model.document import parse
 from gardesh.model.jose import PrivateKey
 from gardesh.model.treehead import TreeHead
 from gardesh.record import folder, schema
-from gardesh.record.store import Store
 from gardesh.study.audit import Audit, Auditor, copy_views, views_differ
 from market import DAY, HOUR, SIGNERS, Market, application, explains_itself
+
+pytestmark = pytest.mark.store
 
 
 def moved_on(market: Market) -> None:
@@ -71,7 +73,7 @@ def test_a_record_that_nobody_touched_is_whole() -> None:
 
 
 def test_an_empty_record_is_whole() -> None:
-    found = Auditor(Store(":memory:", create=True), Market().node.library, "clock").run()
+    found = Auditor(stores.fresh(), Market().node.library, "clock").run()
     assert (found.whole, found.documents) == (True, 0)
 
 

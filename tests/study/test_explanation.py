@@ -6,18 +6,25 @@ from collections.abc import Iterator
 
 import pytest
 
+import stores
 from gardesh import worked_file
 from gardesh.model.problem import Problem
 from gardesh.play import Player
 from gardesh.record import folder
 from gardesh.study.explanation import Explainer, Told
 
+pytestmark = pytest.mark.store
+
 GOVERNANCE = folder.shipped() / "governance"
 
 
 @pytest.fixture(scope="module")
 def player() -> Player:
-    made = Player(folder.gather(GOVERNANCE), worked_file.load(GOVERNANCE / "cases" / "tariff-decided.yaml"))
+    made = Player(
+        folder.gather(GOVERNANCE),
+        worked_file.load(GOVERNANCE / "cases" / "tariff-decided.yaml"),
+        stores.fresh(),
+    )
     assert all(not played.failures for played in made.run())
     return made
 

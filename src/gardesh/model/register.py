@@ -6,6 +6,7 @@ are its *effects*; they count while its slot's head counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -27,6 +28,9 @@ ENTRY_UNUSABLE = define(
     en="The entry in {register} cannot be made: {reason}.",
     fa="ثبت در {register} ممکن نیست: {reason}.",
 )
+LONGEST_KEY = 2_000
+"""Bytes of a text that a record is searched by: an index of any database that keeps records takes so many."""
+_UNSEARCHABLE = re.compile("[\0\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ def _effect(entry: CompiledEntry, env: Mapping[str, Any], moment: Moment, calend
     key = entry.key.evaluate(env, moment)
     if not isinstance(key, (str, int, Decimal)) or isinstance(key, bool) or key == "":
         raise Problem(ENTRY_UNUSABLE, "/credentialSubject", register=entry.register, reason="no key")
+    if not searchable(str(key)):
+        reason = f"its key has more than {LONGEST_KEY} bytes, or U+0000 or U+FFFF"
+        raise Problem(ENTRY_UNUSABLE, "/credentialSubject", register=entry.register, reason=reason)
     clock = moment.library.calendar(moment.pack, calendar)
     since = _instant(entry.since, env, moment, clock.start_of)
     until = _instant(entry.until, env, moment, clock.end_of)
@@ -72,6 +79,14 @@ def _effect(entry: CompiledEntry, env: Mapping[str, Any], moment: Moment, calend
     else:
         value = entry.value.evaluate(env, moment)
     return Effect(entry.register, str(key), value, None, since, until)
+
+
+def searchable(text: str) -> bool:
+    """Whether a record can be searched by the text: it is not too long, and has neither U+0000 nor U+FFFF, which stand
+    for no character."""
+    if len(text) * 4 > LONGEST_KEY and len(text.encode()) > LONGEST_KEY:
+        return False
+    return _UNSEARCHABLE.search(text) is None
 
 
 def _amount(value: Any, register: str) -> Decimal:

@@ -99,6 +99,13 @@ class Cases:
             del self.live[oldest]
             self.links.pop(oldest, None)
 
+    def forget(self) -> None:
+        """After a rollback: nothing of what is in memory may be asked or written any more."""
+        for held in (self.live, self.links, self.unsaved, self.waking):
+            held.clear()
+        self.pending_links.clear()
+        self.pending_mirrors.clear()
+
     def drop(self, case: Case) -> None:
         """Forget a fold that went wrong. What was accepted of the case in this transaction is folded again."""
         self.live.pop(case.id, None)

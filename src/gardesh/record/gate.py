@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gardesh.model import demand, fold
@@ -10,6 +11,7 @@ from gardesh.model.document import Envelope
 from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure
+from gardesh.model.register import LONGEST_KEY, searchable
 from gardesh.model.slot import DUE
 from gardesh.record.cases import Cases, Target
 from gardesh.record.registers import NOWHERE, Registers
@@ -39,6 +41,12 @@ MADE_ELSEWHERE = define(
     en="{step} has no document of its own: a case of {procedure} fills it.",
     fa="گام {step} سند جداگانه‌ای ندارد و با پرونده‌ای از {procedure} پر می‌شود.",
 )
+UNSEARCHABLE = define(
+    "text-unsearchable",
+    422,
+    en="Nothing can be searched by {name}: the text has more than {limit} bytes, or U+0000 or U+FFFF in it.",
+    fa="با {name} نمی‌توان جست‌وجو کرد: متن بیش از {limit} بایت دارد یا U+0000 یا U+FFFF در آن است.",
+)
 
 
 class Gate:
@@ -46,6 +54,12 @@ class Gate:
 
     def __init__(self, library: Library, registers: Registers, cases: Cases, types: Types) -> None:
         self.library, self.registers, self.cases, self.types = library, registers, cases, types
+
+    def searchable(self, texts: Iterable[tuple[str, str]]) -> None:
+        """Whether a document can be found by these texts, each with what it is. Raises `text-unsearchable`."""
+        for name, text in texts:
+            if not searchable(text):
+                raise Problem(UNSEARCHABLE, "/credentialSubject", name=name, limit=LONGEST_KEY)
 
     def opened(self, paper: Envelope, position: int, now: int) -> Case:
         """A new case, named by the digest of the document that opens it."""

@@ -10,7 +10,6 @@ import msgspec
 from gardesh.model.instant import iso
 from gardesh.record.store import Store
 
-PAGE = 1_000
 ENTRIES = (
     "SELECT d.recorded_at, e.position, e.digest, d.type, d.issuer, d.case_id, e.key, e.amount, e.total,"
     " e.value, e.since, e.until, u.recorded_at FROM entries e JOIN documents d ON d.digest = e.digest"
@@ -25,10 +24,8 @@ def ledger(store: Store, register: str, key: str = "") -> Iterator[dict[str, Any
     Instants are ISO 8601; amounts and balances decimal texts. `ended_at`: when the entry was taken back.
     """
     only = " AND e.key = ?" if key else ""
-    cursor = store.run(f"{ENTRIES}{only}{ORDERED}", register, *((key,) if key else ()))
-    while rows := cursor.fetchmany(PAGE):
-        for row in rows:
-            yield _told(row)
+    for row in store.each(f"{ENTRIES}{only}{ORDERED}", register, *((key,) if key else ())):
+        yield _told(row)
 
 
 def _told(row: Any) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """The tables. `documents` and `disclosures` are the record; all others are views that `rebuild` derives again.
 
-One schema for SQLite and PostgreSQL; times are ms since the Unix epoch, UTC; digests are raw bytes.
+One schema for SQLite and PostgreSQL; times are ms since the Unix epoch, UTC; digests are raw bytes. Text is compared
+byte by byte on both, whatever the language of the PostgreSQL database is.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import Text as AnyText
 
 metadata = MetaData()
 Big = BigInteger().with_variant(Integer, "sqlite")
+Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
+Name = String(64).with_variant(AnyText(collation="C"), "postgresql")
 
 documents = Table(
     "documents",
@@ -17,7 +21,7 @@ documents = Table(
     Column("digest", LargeBinary(32), nullable=False, unique=True),
     Column("statement", LargeBinary(32), nullable=False, unique=True),
     Column("recorded_at", Big, nullable=False),
-    Column("case_id", String(64), nullable=False),
+    Column("case_id", Name, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("step", Text, nullable=False),
@@ -56,7 +60,7 @@ checkpoints = Table(
 cases = Table(
     "cases",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", Name, primary_key=True),
     Column("pack", Text, nullable=False),
     Column("procedure", Text, nullable=False),
     Column("opener", Text, nullable=False),
@@ -72,7 +76,7 @@ cases = Table(
 slots = Table(
     "slots",
     metadata,
-    Column("case_id", String(64), primary_key=True),
+    Column("case_id", Name, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("key", Text, primary_key=True),
     Column("step", Text, nullable=False),
@@ -83,7 +87,7 @@ slots = Table(
 waits = Table(
     "waits",
     metadata,
-    Column("case_id", String(64), primary_key=True),
+    Column("case_id", Name, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("key", Text, primary_key=True),
     Column("slot", Text, nullable=False),
@@ -114,10 +118,10 @@ entries = Table(
 links = Table(
     "links",
     metadata,
-    Column("source_case", String(64), primary_key=True),
+    Column("source_case", Name, primary_key=True),
     Column("source_step", Text, primary_key=True),
     Column("source_key", Text, primary_key=True),
-    Column("target_case", String(64), primary_key=True),
+    Column("target_case", Name, primary_key=True),
     Column("target_step", Text, primary_key=True),
     Column("target_key", Text, primary_key=True),
     Index("links_of_target", "target_case", "target_step", "target_key"),
@@ -126,7 +130,7 @@ mirrors = Table(
     "mirrors",
     metadata,
     Column("id", Big, primary_key=True, autoincrement=False),
-    Column("target_case", String(64), nullable=False),
+    Column("target_case", Name, nullable=False),
     Column("position", Big, nullable=False),
     Column("at", Big, nullable=False),
     Column("step", Text, nullable=False),
@@ -137,7 +141,7 @@ mirrors = Table(
 migrations = Table(
     "migrations",
     metadata,
-    Column("case_id", String(64), primary_key=True),
+    Column("case_id", Name, primary_key=True),
     Column("position", Big, primary_key=True, autoincrement=False),
     Column("at", Big, nullable=False),
     Column("origin", Text, nullable=False),
@@ -149,7 +153,7 @@ subjects = Table(
     Column("type", Text, primary_key=True),
     Column("about", Text, primary_key=True),
     Column("position", Big, primary_key=True, autoincrement=False),
-    Column("case_id", String(64), nullable=False),
+    Column("case_id", Name, nullable=False),
     Column("step", Text, nullable=False),
     Column("key", Text, nullable=False),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Several
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from gardesh.model import deadline, fold
 from gardesh.model.case import Case
@@ -26,18 +26,10 @@ from gardesh.record.consequence import Consequences
 from gardesh.record.gate import Gate
 from gardesh.record.log import Log
 from gardesh.record.moves import Moves
+from gardesh.record.places import Place, Places
 from gardesh.record.registers import Registers
 from gardesh.record.store import Store
 from gardesh.record.types import Types
-
-
-class Place(NamedTuple):
-    """Where an accepted document stands."""
-
-    position: int
-    recorded_at: int
-    case: str
-    digest: bytes
 
 
 class Spoiled(Exception):
@@ -61,6 +53,8 @@ class Sequencer:
 
     def __init__(self, store: Store, library: Library, log: Log, clock: Clock) -> None:
         self.store, self.library, self.log, self.clock = store, library, log, clock
+        self.stale = False
+        self.places = Places(store)
         self.registers = Registers(store)
         self.types = Types(library)
         self._remember()
@@ -90,7 +84,7 @@ class Sequencer:
         self.subjects: list[tuple[Any, ...]] = []
         self.identifiers: list[tuple[Any, ...]] = []
         self.entries: list[tuple[bytes, int]] = []
-        self.fresh: dict[bytes, Place] = {}
+        self.places.clear()
 
     # -- one transaction ----------------------------------------------------------------------------------
 
@@ -121,12 +115,12 @@ class Sequencer:
             self.log.adopt(edge, pen.result())
 
     def _see_others(self) -> None:
-        """Another process may have written since: then memory begins anew from what is stored."""
+        """Another process may have written since, or memory could not be made anew after a fault: then it is now."""
         last, time = self.store.one(
             "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time')"
         )
         size = 0 if last is None else last + 1
-        if size != self.position or (None if time is None else bytes(time)) != self.time:
+        if self.stale or size != self.position or (None if time is None else bytes(time)) != self.time:
             self.log.reload()
             self._forget()
 
@@ -147,10 +141,17 @@ class Sequencer:
             raise Spoiled(problem) from problem
 
     def _forget(self) -> None:
-        """The transaction was rolled back: memory must not know more than the store."""
+        """The transaction was rolled back: memory must not know more than the store.
+
+        While the store cannot be read, memory is empty and `stale`, and the next batch begins with this again.
+        """
+        self.stale = True
+        self._reset()
+        self.cases.forget()
         self.registers.forget()
         self._remember()
         self._resume()
+        self.stale = False
 
     def _remember(self) -> None:
         self.cases = Cases(self.store, self.library, self.registers)
@@ -161,18 +162,6 @@ class Sequencer:
 
     def receipts(self, found: Several[tuple[int, int]]) -> list[Receipt]:
         return self.log.receipts(found, self.log.checkpoint(self.last_at)) if found else []
-
-    def known(self, paper: Envelope) -> Place | None:
-        """Where a document stands that was accepted before. Known by its statement: an ES256 signature can be turned
-        into another valid one by anybody, and must not count twice."""
-        statement = paper.statement
-        found = self.fresh.get(statement)
-        if found is None:
-            row = self.store.one(
-                "SELECT position, recorded_at, case_id, digest FROM documents WHERE statement = ?", statement
-            )
-            found = Place(row[0], row[1], row[2], bytes(row[3])) if row is not None else None
-        return found
 
     # -- accepting ----------------------------------------------------------------------------------------
 
@@ -208,6 +197,7 @@ class Sequencer:
             if paper.act in ("issue", "correct"):
                 head.about = self.cases.about(case, verdict.step, head, position, now)
                 index = self._identified(case, verdict.step, head, now)
+                self.gate.searchable([("about", who) for who in head.about] + [i[:2] for i in index])
         except Problem:
             if (
                 case.position == position or case.at > at
@@ -255,7 +245,7 @@ class Sequencer:
         self.disclosures.append((self.position, paper.tail))
         self.entries.append((paper.digest, at))
         self.newest = paper.digest
-        self.fresh[paper.statement] = Place(self.position, at, case.id, paper.digest)
+        self.places.note(paper.statement, Place(self.position, at, case.id, paper.digest))
         self.position += 1
         self.last_at = at
 

@@ -7,29 +7,19 @@ write lock and waits for it. Reads outside a write see the last committed state.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine, Table
 
 from gardesh.model.problem import Problem, define
 from gardesh.record import schema
-
-STORE_UNUSABLE = define(
-    "store-unusable",
-    503,
-    en="The store {url} cannot be used: {reason}.",
-    fa="انباره‌ی {url} قابل استفاده نیست: {reason}.",
-)
-
+from gardesh.record.database import STORE_UNUSABLE, Row, opened
 
 STORE_NEWER = define(
     "store-newer",
@@ -39,120 +29,122 @@ STORE_NEWER = define(
 )
 HEAD = "0002"
 """The newest schema; a store with an earlier one is brought up to it when it is opened."""
+VERSION = "SELECT version_num FROM alembic_version"
+T = TypeVar("T")
 
 
 class Store:
-    """A connection to the record. `url` is an SQLAlchemy URL; a plain path means an SQLite file."""
+    """The record of one node. `url`: `postgresql://…`, or a plain path for an SQLite file (`:memory:`: in memory).
+
+    Raises `store-unusable` where it cannot be opened, and `store-newer`. The same from every method: when the server is
+    gone or the disk is full. The next call tries again.
+    """
 
     def __init__(self, url: str, *, create: bool = False) -> None:
-        if "://" not in url:
-            url = "sqlite://" if url == ":memory:" else f"sqlite:///{Path(url).absolute()}"
-        self.url = url
-        self.memory = url == "sqlite://"
-        self.engine = self._engine(url)
-        self.sqlite = self.engine.dialect.name == "sqlite"
-        with self._usable():
-            stored = HEAD if create else self._schema()
-            if stored > HEAD:
-                raise Problem(STORE_NEWER, url=self.engine.url.render_as_string(), stored=stored, known=HEAD)
-            if create or stored != HEAD:
-                migrate(self.engine)
-            self.connection = self.engine.connect()
-            self.connection.exec_driver_sql("SELECT count(*) FROM settings").fetchone()
-            self.connection.rollback()
-        self._inserts: dict[str, Insert] = {}
+        self._owner: int | None = None
+        self._inserts: dict[tuple[str, bool], str] = {}
         self._writer = threading.RLock()
+        self.database = opened(url)
+        self.url = self.database.shown
+        try:
+            self._open(create)
+        except BaseException:
+            self.close()
+            raise
 
-    def _schema(self) -> str:
-        """The version of the stored schema. Raises what the driver says where there is none."""
-        with self.engine.connect() as connection:
-            return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
-
-    def _engine(self, url: str) -> Engine:
-        options: dict[str, Any] = {"poolclass": StaticPool} if self.memory else {}
-        if url.startswith("sqlite"):
-            options["connect_args"] = {"check_same_thread": False, "timeout": 30}
-        engine = create_engine(url, **options)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN"))
-        return engine
+    def _open(self, create: bool) -> None:
+        stored = HEAD if create else (self.one(VERSION) or ("",))[0]
+        if stored > HEAD:
+            raise Problem(STORE_NEWER, url=self.url, stored=stored, known=HEAD)
+        if create or stored != HEAD:
+            with self._usable():
+                migrate(self.database.engine())
+        self.one("SELECT count(*) FROM settings")
 
     def close(self) -> None:
-        self.connection.close()
-        self.engine.dispose()
+        self.database.close()
 
     # -- writing ------------------------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[None]:
         """A write transaction: committed, durably, when the block ends; rolled back when it raises."""
-        connection = self.connection
         with self._writer, self._usable():
-            connection.rollback()
-            if not self.sqlite:
-                with connection.begin():
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7104731)")
-                    yield connection
-                return
-            raw: Any = connection.connection.dbapi_connection
-            raw.execute("BEGIN IMMEDIATE")
+            if self._owner is not None:
+                raise RuntimeError("a write inside a write")
+            self.database.begin()
+            self._owner = threading.get_ident()
             try:
-                yield connection
-                raw.execute("COMMIT")
+                yield
+                self.database.commit()
             except BaseException:
-                if raw.in_transaction:  # SQLite may have rolled back by itself
-                    raw.execute("ROLLBACK")
+                self.database.rollback()
                 raise
+            finally:
+                self._owner = None
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """What the disk refuses (full, locked, failing, no database) is said as `store-unusable`."""
+        """What the database cannot do (no server, a full disk, a lock) is said as `store-unusable`."""
         try:
             yield
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            reason = error.orig if isinstance(error, DatabaseError) else error
-            if isinstance(reason, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-                raise
-            url = self.engine.url.render_as_string()
-            raise Problem(STORE_UNUSABLE, url=url, reason=str(reason).strip().partition("\n")[0]) from error
+        except self.database.errors as error:
+            self._refuse(error)
 
-    def add(self, table: Table, rows: Sequence[tuple[Any, ...]], *, replace: bool = False) -> None:
+    def _refuse(self, error: Exception) -> NoReturn:
+        reason = self.database.fault(error)
+        if reason is None:
+            raise error
+        raise Problem(STORE_UNUSABLE, url=self.url, reason=reason) from error
+
+    def add(self, table: Table, rows: Sequence[Row], *, replace: bool = False) -> None:
         """Insert rows given in the order of the table's columns; with `replace`, over those of equal key."""
         if not rows:
             return
-        name = f"{table.name}:{replace}"
-        made = self._inserts.get(name)
-        if made is None:
-            made = self._inserts[name] = Insert(self, table, replace)
-        made.run(rows)
+        name = (table.name, replace)
+        sql = self._inserts.get(name)
+        if sql is None:
+            sql = self._inserts[name] = insertion(table, replace)
+        self._do(self.database.many, sql, rows)
 
-    def remove(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
+    def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete the rows of these primary keys, where there are such."""
-        if not keys:
-            return
-        columns = " AND ".join(f"{quoted(c.name)} = ?" for c in table.primary_key.columns)
-        sql = f"DELETE FROM {table.name} WHERE {columns}"  # noqa: S608
-        if self.sqlite:
-            raw = self.connection.connection.dbapi_connection
-            assert raw is not None
-            raw.executemany(sql, keys)
-        else:
-            self.connection.exec_driver_sql(sql.replace("?", "%s"), list(keys))
+        if keys:
+            columns = " AND ".join(f"{quoted(c.name)} = ?" for c in table.primary_key.columns)
+            self._do(self.database.many, f"DELETE FROM {table.name} WHERE {columns}", keys)  # noqa: S608
+
+    # -- reading ------------------------------------------------------------------------------------------
 
     def run(self, sql: str, *values: Any) -> Any:
-        """Run SQL with `?` for values, in the open transaction."""
-        if self.sqlite:
-            raw = self.connection.connection.dbapi_connection
-            assert raw is not None
-            return raw.execute(sql, values)
-        return self.connection.exec_driver_sql(sql.replace("?", "%s"), values)
+        """Run SQL with `?` for values, in the open transaction or by itself; returns a cursor."""
+        return self._do(self.database.run, sql, values)
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
-        return list(self.run(sql, *values).fetchall())
+        return self._do(self._rows, sql, values)
 
     def one(self, sql: str, *values: Any) -> Any:
-        return self.run(sql, *values).fetchone()
+        return self._do(self._one, sql, values)
+
+    def each(self, sql: str, *values: Any) -> Iterator[Any]:
+        """Row by row what the statement gave when it was asked, however much it is, without holding it in memory."""
+        pages = self._do(self.database.pages, sql, values)
+        while rows := self._do(lambda sql, values: next(pages, None), sql, values):
+            yield from rows
+
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        return list(self.database.run(sql, values).fetchall())
+
+    def _one(self, sql: str, values: Sequence[Any]) -> Any:
+        return self.database.run(sql, values).fetchone()
+
+    def _do(self, act: Callable[[str, Sequence[Any]], T], sql: str, values: Sequence[Any]) -> T:
+        """Inside a write the driver's error goes up to it: a Problem there would be taken for a document's."""
+        try:
+            return act(sql, values)
+        except self.database.errors as error:
+            if self._owner == threading.get_ident():
+                raise
+            self._refuse(error)
 
     # -- settings -----------------------------------------------------------------------------------------
 
@@ -164,42 +156,22 @@ class Store:
         self.add(schema.settings, [(name, value)], replace=True)
 
 
-class Insert:
-    """An insert statement compiled once: the hot path pays for the database, not for building SQL."""
-
-    def __init__(self, store: Store, table: Table, replace: bool) -> None:
-        self.store = store
-        columns = [c.name for c in table.columns]
-        marks = ", ".join("?" for _ in columns)
-        sql = f"INSERT INTO {table.name} ({', '.join(quoted(c) for c in columns)}) VALUES ({marks})"  # noqa: S608
-        if replace:
-            keys = [c.name for c in table.primary_key.columns]
-            rest = [c for c in columns if c not in keys]
-            what = ", ".join(f"{quoted(c)} = excluded.{quoted(c)}" for c in rest)
-            sql += f" ON CONFLICT ({', '.join(quoted(k) for k in keys)}) DO "
-            sql += f"UPDATE SET {what}" if rest else "NOTHING"
-        self.sql = sql if store.sqlite else sql.replace("?", "%s")
-
-    def run(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        if self.store.sqlite:
-            raw = self.store.connection.connection.dbapi_connection
-            assert raw is not None
-            if len(rows) == 1:
-                raw.execute(self.sql, rows[0])
-            else:
-                raw.executemany(self.sql, rows)
-        else:
-            self.store.connection.exec_driver_sql(self.sql, list(rows))
+def insertion(table: Table, replace: bool) -> str:
+    """The statement that inserts a row: made once, so that the hot path pays for the database alone."""
+    columns = [c.name for c in table.columns]
+    marks = ", ".join("?" for _ in columns)
+    sql = f"INSERT INTO {table.name} ({', '.join(quoted(c) for c in columns)}) VALUES ({marks})"  # noqa: S608
+    if replace:
+        keys = [c.name for c in table.primary_key.columns]
+        rest = [c for c in columns if c not in keys]
+        what = ", ".join(f"{quoted(c)} = excluded.{quoted(c)}" for c in rest)
+        sql += f" ON CONFLICT ({', '.join(quoted(k) for k in keys)}) DO "
+        sql += f"UPDATE SET {what}" if rest else "NOTHING"
+    return sql
 
 
 def quoted(name: str) -> str:
     return f'"{name}"'
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def migrate(engine: Engine) -> None:

@@ -283,7 +283,7 @@ class Views:
             "SELECT d.position, d.recorded_at, d.case_id, d.signed, x.data FROM documents d"
             " JOIN disclosures x ON x.position = d.position WHERE "
         )
-        if name.isdigit() and len(name) < 20:
+        if name.isdecimal() and len(name) < 19:
             rows = self.store.rows(sql + "d.position = ?", int(name))
         else:
             try:

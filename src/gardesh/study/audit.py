@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Boolean
+
 from gardesh.model import note
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope, parse, verify
@@ -76,7 +78,7 @@ class Replay(Sequencer):
         """Write to the open transaction, and keep nothing of what was written."""
         self._flush()
         self.entries.clear()
-        self.fresh.clear()
+        self.places.clear()
 
 
 class RecordedClock(Clock):
@@ -290,7 +292,10 @@ def copy_views(source: Store, target: Store) -> None:
         columns = ", ".join(f'"{c.name}"' for c in table.columns)
         order = ", ".join(f'"{c.name}"' for c in table.primary_key.columns)
         rows = source.rows(f"SELECT {columns} FROM {table.name} ORDER BY {order}")  # noqa: S608
-        target.add(table, [tuple(r) for r in rows])
+        truths = {
+            n for n, c in enumerate(table.columns) if isinstance(c.type, Boolean)
+        }  # SQLite says 0 and 1
+        target.add(table, [tuple(bool(v) if n in truths else v for n, v in enumerate(r)) for r in rows])
 
 
 def views_differ(one: Store, other: Store) -> list[str]:
