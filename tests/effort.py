@@ -11,6 +11,6 @@ SHORT = 100
 
 
 def tries(count: int) -> settings:
-    """On PostgreSQL half as many: what is random in them was tried on SQLite, what is not is the same."""
+    """On PostgreSQL a quarter: what is random in them was tried on SQLite, what is not is the same."""
     times = max(1, settings().max_examples // SHORT)
-    return settings(max_examples=max(1, count * times // (1 if stores.kind == "sqlite" else 2)))
+    return settings(max_examples=max(1, count * times // (1 if stores.kind == "sqlite" else 4)))

@@ -1,4 +1,4 @@
-"""The node's folder on this machine: `node.sqlite`, `keys/`, `blobs/`; opened for reading or for writing."""
+"""The node's folder on this machine: `node.sqlite` or `store-url`, `keys/`, `blobs/`; opened for reading or for writing."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gardesh.cli import output
 from gardesh.model.calendar import parse_instant
 from gardesh.model.library import Library
 from gardesh.model.problem import Problem
-from gardesh.node import NOT_A_NODE, Node
+from gardesh.node import ALREADY_A_NODE, NOT_A_NODE, Node, begun
 from gardesh.record import folder
 from gardesh.record.blobs import DEFAULT_LIMIT, Blobs
+from gardesh.record.database import STORE_UNUSABLE, is_server, without_password
 from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
 from gardesh.record.store import Store
@@ -29,6 +30,49 @@ def store_path() -> Path:
     return home() / "node.sqlite"
 
 
+def url_path() -> Path:
+    return home() / "store-url"
+
+
+def store_url() -> str | None:
+    """Where the node's record is: a PostgreSQL database if `init` was told of one, else a file; None: nowhere yet."""
+    try:
+        return url_path().read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return str(store_path()) if store_path().is_file() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(STORE_UNUSABLE, url=str(url_path()), reason=str(error)) from None
+
+
+def place_for(url: str | None) -> str:
+    """Where the record of a new node can be: in the PostgreSQL database `url`, by default in a file of the folder.
+
+    Raises `already-a-node`, `store-unusable`.
+    """
+    if store_url() is not None:
+        raise Problem(ALREADY_A_NODE, url=str(home()))
+    if url is None:
+        return str(store_path())
+    if not is_server(url):
+        raise Problem(STORE_UNUSABLE, url=without_password(url), reason="it is no PostgreSQL database")
+    store = Store(url, create=True)
+    if begun(store):
+        raise Problem(ALREADY_A_NODE, url=store.url)
+    store.close()
+    return url
+
+
+def make_store(place: str) -> Store:
+    """An empty record there; the folder keeps the URL of a database, for nobody else to read."""
+    home().mkdir(parents=True, exist_ok=True)
+    store = Store(place, create=True)
+    if is_server(place):
+        descriptor = os.open(url_path(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(place + "\n")
+    return store
+
+
 def now(at: str | None = None) -> int:
     """The instant `at` if given, else the clock's, in ms."""
     return parse_instant(at) if at else time.time_ns() // 1_000_000
@@ -36,9 +80,10 @@ def now(at: str | None = None) -> int:
 
 def open_store() -> Store:
     """The record, for reading. Raises `not-a-node` where there is none."""
-    if not store_path().is_file():
+    url = store_url()
+    if url is None:
         raise Problem(NOT_A_NODE, url=str(home()))
-    return Store(str(store_path()))
+    return Store(url)
 
 
 def open_views() -> tuple[Store, Library, Views]:

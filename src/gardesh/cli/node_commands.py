@@ -11,7 +11,7 @@ import typer
 from gardesh import draft as drafting
 from gardesh.cli import output
 from gardesh.cli.files import FILE_UNREADABLE, read_file
-from gardesh.cli.home import CLOCK_KEY, LOG_KEY, blobs, home, keys, open_node, store_path
+from gardesh.cli.home import CLOCK_KEY, LOG_KEY, blobs, home, keys, make_store, open_node, place_for
 from gardesh.cli.home import now as clock
 from gardesh.intake import Accepted
 from gardesh.model import canonical
@@ -24,7 +24,6 @@ from gardesh.node import Node
 from gardesh.record import folder
 from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import OnePassphrase
-from gardesh.record.store import Store
 from gardesh.record.views import Views
 
 keys_app = typer.Typer(no_args_is_help=True, help="Make and list the signing keys of this machine.")
@@ -41,20 +40,27 @@ def init(
     pack: Annotated[
         list[Path] | None, typer.Option("--pack", help="Pack folders; default: all that ship.")
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="Keep the record in a PostgreSQL database, postgresql://USER@HOST/DATABASE; the node's folder keeps the"
+            " URL. The password is better in PGPASSFILE or PGPASSWORD. Default: node.sqlite in that folder.",
+        ),
+    ] = None,
     at: At = None,
 ) -> None:
     """Make a node: its keys, its record, and the genesis that names the steward, its key and the packs."""
     roots = pack or sorted(p.parent for p in folder.shipped().glob("*/pack.yaml"))
     found = {made.name: made for root in roots for made in folder.gather(root)}
+    place = place_for(store)
     held = keys(fresh=True)
-    home().mkdir(parents=True, exist_ok=True)
-    if store_path().exists():
-        raise Problem("already-a-node", url=str(home()))
     log_keys = held.create_log(LOG_KEY)
     own, ticking = held.create(steward), held.create(CLOCK_KEY, "EdDSA")
-    store = Store(str(store_path()), create=True)
+    record = make_store(place)
     node = Node.create(
-        store,
+        record,
         [found["core"], *(m for n, m in found.items() if n != "core")],
         origin=origin,
         signers=log_keys.signers(origin),
@@ -68,6 +74,7 @@ def init(
         output.emit(
             {
                 "home": str(home()),
+                "store": record.url,
                 "origin": origin,
                 "steward": steward,
                 "packs": labels,
