@@ -16,6 +16,8 @@ from gardesh.play import Player
 from gardesh.record import folder
 from market import Market
 
+pytestmark = pytest.mark.store
+
 ORGS = ("ali", "sara", "city", "health", "traffic", "neighbour", "axa", "steward")
 CASES = ("", "/plan", "/why", "/documents")
 

@@ -17,6 +17,8 @@ from gardesh.model.http_signature import WINDOW
 from gardesh.model.jose import PrivateKey
 from market import Market, key_of
 
+pytestmark = pytest.mark.store
+
 DRAFT = {"step": "application", "procedure": "market/licence"}
 
 

@@ -22,6 +22,8 @@ from gardesh.model.document import parse
 from gardesh.model.problem import Problem
 from market import DAY, Market, application, key_of, licence
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def area(served: Served) -> Served:

@@ -14,6 +14,8 @@ from gardesh.web import desk as desks
 from gardesh.web.desk import Desk
 from market import DAY, Market, application
 
+pytestmark = pytest.mark.store
+
 
 def test_what_comes_together_shares_a_transaction_and_each_has_its_answer() -> None:
     market = Market()

@@ -16,6 +16,8 @@ from gardesh.model import receipt
 from gardesh.model.document import parse
 from market import Market, application, explains_itself
 
+pytestmark = pytest.mark.store
+
 SD_JWT = {"content-type": "application/vc+sd-jwt"}
 
 

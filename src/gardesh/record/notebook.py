@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gardesh.model.problem import Problem
-from gardesh.record.store import STORE_UNUSABLE
+from gardesh.record.database import STORE_UNUSABLE
 
 MEMORY = Path(":memory:")
 
