@@ -17,7 +17,7 @@ settings.register_profile("ci", deadline=None, suppress_health_check=[HealthChec
 settings.register_profile(
     "long", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
 )
-EXPECTED = {"go": "go", "node": "node", "npm": "npm"}
+EXPECTED = {"curl": "curl", "go": "go", "node": "node", "npm": "npm"}
 MARKS = (
     "store: uses a store; `--store=postgresql` runs these alone",
     "sqlite: is about SQLite itself, its files or its errors",

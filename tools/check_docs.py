@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import command_line_page
+import http_page
 
 ROOT = Path(__file__).parents[1]
 RUN = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs" / "tutorial").glob("*.md"))]
@@ -82,6 +83,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/problems.md": problems_page,
     "docs/reference/formats.md": formats_page,
     "docs/reference/command-line.md": command_line_page.page,
+    "docs/reference/http.md": http_page.page,
+    "docs/reference/configuration.md": http_page.configuration_page,
     **{f"docs/reference/schema/{kind}.schema.json": partial(schema_page, kind) for kind in KINDS},
 }
 

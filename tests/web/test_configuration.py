@@ -16,7 +16,7 @@ def test_the_printed_defaults_are_the_defaults() -> None:
 
 
 def test_every_key_says_what_it_means() -> None:
-    keys = list(configuration.keys())
+    keys = list(configuration.settings())
     assert len(keys) >= 17
     assert all(said.endswith(".") and len(said) > 10 for *_, said in keys)
 

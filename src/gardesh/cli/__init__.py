@@ -12,6 +12,7 @@ from gardesh.cli import (
     attachment_commands,
     case_commands,
     case_file_commands,
+    client_commands,
     cosign_command,
     demo,
     explain_command,
@@ -56,6 +57,8 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.command()(serve_command.serve)
+app.command()(client_commands.token)
+app.command("sign-draft")(client_commands.sign_draft)
 app.command("verify")(case_file_commands.verify_document)
 app.command()(monitor_command.monitor)
 app.command()(demo.demo)

@@ -13,6 +13,7 @@ from gardesh.cli.files import read_file
 from gardesh.cli.home import home, open_node
 from gardesh.record.blobs import Blobs
 from gardesh.web import configuration
+from gardesh.web.application import described
 from gardesh.web.configuration import Configuration
 from gardesh.web.serve import Server
 
@@ -35,11 +36,18 @@ def serve(
         bool,
         typer.Option("--print-config", help="Print every key with what it means and its default, and stop."),
     ] = False,
+    print_openapi: Annotated[
+        bool,
+        typer.Option("--print-openapi", help="Print the description of the API (OpenAPI 3.1), and stop."),
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Check the configuration, and stop.")] = False,
 ) -> None:
     """Serve the node over HTTP, until it is interrupted. Requests under way are answered first."""
     if print_config:
         typer.echo(configuration.printed(), nl=False)
+        return
+    if print_openapi:
+        typer.echo(msgspec.json.format(msgspec.json.encode(described()), indent=2).decode())
         return
     made = configured(config)
     if check:

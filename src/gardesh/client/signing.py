@@ -98,11 +98,18 @@ class Token(httpx.Auth):
     def _asking(self, request: httpx.Request) -> httpx.Request:
         parts = urlsplit(str(request.url))
         url = f"{parts.scheme}://{parts.netloc}"
-        form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION}
-        form |= {"client_assertion": assertion(self.org, self.key, url, int(self.clock()))}
-        if self.roles:
-            form["scope"] = self.roles
-        return httpx.Request("POST", f"{url}/token", data=form)
+        return token_request(self.org, self.key, url, self.roles.split(), int(self.clock()))
+
+
+def token_request(
+    org: str, key: SigningKey, url: str, roles: Iterable[str] = (), now: int | None = None
+) -> httpx.Request:
+    """The request that asks the node at `url` for an access token; `now` in s, by default this machine's clock."""
+    form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION}
+    form["client_assertion"] = assertion(org, key, url, int(time.time()) if now is None else now)
+    if scope := " ".join(sorted(roles)):
+        form["scope"] = scope
+    return httpx.Request("POST", f"{url}/token", data=form)
 
 
 def assertion(org: str, key: SigningKey, audience: str, now: int) -> str:

@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from gardesh.model.problem import Problem
 from gardesh.web import attachments, cases, documents, log, operations, registers, scitt, tokens
 from gardesh.web.answer import on_fault, on_http, on_problem
+from gardesh.web.description import finished
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 
@@ -50,23 +51,10 @@ HEADERS = [
 def application(service: Service, report: Report) -> ASGIApp:
     """The application. It neither opens nor closes the service."""
     made = Litestar(
-        [
-            Router("/v1", route_handlers=list(V1)),
-            Router("/log", route_handlers=[log.checkpoint, log.tile]),
-            tokens.token,
-            tokens.metadata,
-            operations.healthz,
-            operations.readyz,
-            operations.metrics,
-            operations.openapi,
-            scitt.register,
-            scitt.entry,
-            scitt.keys,
-            scitt.key,
-        ],
+        routes(),
         state=State({"service": service}),
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_fault},
-        openapi_config=description(service),
+        openapi_config=description(service.url),
         request_max_body_size=None,
         logging_config=None,
         debug=False,
@@ -74,14 +62,38 @@ def application(service: Service, report: Report) -> ASGIApp:
     return surround(made, service, report)
 
 
-def description(service: Service) -> OpenAPIConfig:
+def routes() -> list[Any]:
+    """Everything that is served, by its path."""
+    return [
+        Router("/v1", route_handlers=list(V1)),
+        Router("/log", route_handlers=[log.checkpoint, log.tile]),
+        tokens.token,
+        tokens.metadata,
+        operations.healthz,
+        operations.readyz,
+        operations.metrics,
+        operations.openapi,
+        scitt.register,
+        scitt.entry,
+        scitt.keys,
+        scitt.key,
+    ]
+
+
+def described(url: str = "https://node.example") -> Any:
+    """The OpenAPI document of a node that clients call `url`."""
+    made = Litestar(routes(), openapi_config=description(url), logging_config=None)
+    return finished(made.openapi_schema.to_schema())
+
+
+def description(url: str) -> OpenAPIConfig:
     signature = SecurityScheme(
         type="apiKey",
         name="Signature",
         security_scheme_in="header",
         description="HTTP message signature (RFC 9421) with the organisation's key, beside Signature-Input.",
     )
-    flow = OAuthFlow(token_url=f"{service.url}/token", scopes={})
+    flow = OAuthFlow(token_url=f"{url}/token", scopes={})
     token = SecurityScheme(
         type="oauth2", flows=OAuthFlows(client_credentials=flow), description="A token from /token."
     )

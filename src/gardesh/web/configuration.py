@@ -140,7 +140,7 @@ def _check(made: Configuration, file: str) -> None:
             raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
 
 
-def keys() -> Iterator[tuple[str, str, str, Any, str]]:
+def settings() -> Iterator[tuple[str, str, str, Any, str]]:
     """Every key: section, name, type, default, what it means."""
     for section, kind in get_type_hints(Configuration).items():
         empty = kind()
@@ -160,7 +160,7 @@ def printed() -> str:
     """The defaults as a TOML file with comments."""
     lines: list[str] = []
     last = ""
-    for section, name, _, default, said in keys():
+    for section, name, _, default, said in settings():
         if section != last:
             lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
             last = section
