@@ -26,7 +26,9 @@ KNOWN = {
     "model/identifiers.py": {"customs", "tariff", "تعرفه", "گمرک"},
     "model/check_digits.py": {"tariff", "تعرفه"},
     # C2SP tlog-policy: how many witnesses must have co-signed.
-    "model/checkpoint.py": {"quorum", "حد نصاب"},
+    "model/policy.py": {"quorum", "حد نصاب"},
+    "model/policy_file.py": {"quorum"},
+    "model/fork.py": {"quorum"},
 }
 
 
