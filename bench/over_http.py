@@ -51,7 +51,9 @@ class Line:
         self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
 
     async def post(self, path: str, body: bytes, kind: str) -> bytes:
-        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
         self.writer.write(head.encode() + body)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         status = int(answer[9:12])
@@ -74,7 +76,9 @@ async def bundled(line: Line, case: list[bytes]) -> None:
         raise SystemExit(told.decode())
 
 
-async def carry(url: str, cases: list[list[bytes]], how: Callable[[Line, list[bytes]], Any], clients: int) -> float:
+async def carry(
+    url: str, cases: list[list[bytes]], how: Callable[[Line, list[bytes]], Any], clients: int
+) -> float:
     """Seconds until all cases are carried through, so many at a time."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     lines = [Line(host, int(port)) for _ in range(clients)]

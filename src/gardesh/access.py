@@ -64,11 +64,12 @@ class Access:
         """
         if self.node.store.one("SELECT 1 FROM cases WHERE id = ?", name) is None:
             raise Problem(NO_SUCH_CASE, case=name[:100])
-        if not self._takes_part(name):
+        if not self.takes_part(name):
             raise Problem(NO_SUCH_CASE, case=name)
         return self.node.sequencer.cases.get(name)
 
-    def _takes_part(self, case_id: str) -> bool:
+    def takes_part(self, case_id: str) -> bool:
+        """As `case` has it."""
         store, org = self.node.store, self.org
         if store.one("SELECT 1 FROM cases WHERE id = ? AND opener = ?", case_id, org):
             return True

@@ -244,6 +244,44 @@ class Entry(Struct, omit_defaults=True):
     balance: str | UnsetType = UNSET
 
 
+class Notice(Struct):
+    """What an organisation is told. `reason`: `act` (the slot waits for it), `read` (a document that it may read stands in
+    the slot), `gone` (that document no longer counts). `id` is stable, and grows with the log."""
+
+    id: int
+    at: str
+    case: Hex
+    reason: str
+    slot: str
+    state: str
+    deadline: str | None
+    document: Hex | None
+    type: str | None
+    issuer: str | None
+
+
+class Notices(Struct):
+    """Notices, the oldest first. `upto`: what to acknowledge once they are dealt with, and where to read on."""
+
+    notices: list[Notice]
+    upto: int
+    more: bool
+
+
+class Ack(Struct, forbid_unknown_fields=True):
+    """All notices up to this one were dealt with."""
+
+    upto: Annotated[int, Meta(ge=-1, le=(1 << 63) - 1)]
+    consumer: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")] = "default"
+
+
+class Acked(Struct):
+    """Where a consumer stands."""
+
+    consumer: str
+    acked: int
+
+
 class SlotName(Struct, forbid_unknown_fields=True):
     """A slot of a case."""
 

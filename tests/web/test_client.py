@@ -250,3 +250,33 @@ def test_an_entry_of_a_public_register_as_of_an_instant(area: Served) -> None:
             with pytest.raises(Refused) as caught:
                 anybody.entry(register, key, at)
             assert caught.value.code == "no-such-entry"
+
+
+def test_notices_come_one_by_one_and_are_acknowledged(area: Served) -> None:
+    with client(area, "ali") as ali, client(area, "neighbour") as neighbour:
+        first = neighbour.inbox()
+        neighbour.ack(first.upto)
+        assert neighbour.inbox().notices == []
+        came = neighbour.notices()
+        opened = issue(ali, "ali", "application", application(), procedure="market/licence")
+        told = [next(came), next(came)]
+        assert [(n.case, n.reason, n.slot) for n in told] == [
+            (opened.case, "read", "application"), (opened.case, "act", "objection"),
+        ]  # fmt: skip
+        assert neighbour.ack(told[-1].id, "archive").acked == told[-1].id
+        came.close()
+
+
+def test_notices_as_they_come_on_an_event_loop(area: Served) -> None:
+    async def work() -> list[str]:
+        who = Token("neighbour", key_of("neighbour"), clock=area.seconds)
+        async with AsyncClient(area.url, who) as neighbour:
+            found: list[str] = []
+            async for notice in neighbour.notices(after=-1):
+                found.append(notice.slot)
+                if len(found) == 3:
+                    return found
+        return found
+
+    area.do(lambda market: market.apply())
+    assert asyncio.run(work()) == ["admission", "application", "objection"]

@@ -59,7 +59,7 @@ def test_bodies_are_described_where_they_are_taken(description: Any) -> None:
     taking = {(p, m) for p, m, op in operations(description) if "requestBody" in op}
     assert taking == {
         ("/v1/documents", "post"), ("/v1/documents/bundle", "post"), ("/v1/drafts", "post"), ("/token", "post"),
-        ("/v1/uploads/{name}", "patch"), ("/entries", "post"),
+        ("/v1/uploads/{name}", "patch"), ("/entries", "post"), ("/v1/inbox/ack", "post"),
     }  # fmt: skip
 
 
@@ -79,6 +79,8 @@ def test_what_the_node_does_is_what_it_says(shared: Served, mode: GenerationMode
     tried: list[str] = []
     for found in schema.get_all_operations():
         operation = found.ok()
+        if operation.path.endswith("/stream"):
+            continue  # it does not end by itself
         cases = operation.as_strategy(generation_mode=mode)
 
         @given(case=cases)

@@ -20,6 +20,8 @@ from gardesh.model.policy import Policy
 from gardesh.record.clock import salt
 
 T = TypeVar("T")
+STREAM = httpx.Timeout(10, read=60)
+"""A stream says at least every 15 seconds that it is alive."""
 PART = 8 << 20
 """Bytes of one part of an upload."""
 
@@ -156,6 +158,37 @@ class AsyncClient:
                 yield each
             if (cursor := page.next) is None:
                 return
+
+    # -- notices ------------------------------------------------------------------------------------------
+
+    async def inbox(self, consumer: str = "default", after: int | None = None) -> wire.Notices:
+        """A page of notices, from where the consumer left off; they come again until they are acknowledged."""
+        return await self.run(calls.get("/v1/inbox", wire.Notices, consumer=consumer, after=after))
+
+    async def ack(self, upto: int, consumer: str = "default") -> wire.Acked:
+        """All notices up to this one were dealt with."""
+        return await self.run(calls.ack(upto, consumer))
+
+    async def notices(
+        self, consumer: str = "default", after: int | None = None
+    ) -> AsyncIterator[wire.Notice]:
+        """Notices as they come, for ever: taken up again where a line was cut. Acknowledge what was dealt with."""
+        while True:
+            headers = {} if after is None else {"last-event-id": str(after)}
+            ask = self._http.stream(
+                "GET", "/v1/inbox/stream", params={"consumer": consumer}, headers=headers, timeout=STREAM
+            )
+            try:
+                async with ask as response:
+                    if not response.is_success:
+                        await response.aread()
+                        raise problem_of(response)
+                    async for data in calls.aevents(response):
+                        notice = calls.notice(data)
+                        after = notice.id
+                        yield notice
+            except httpx.TransportError:
+                await asyncio.sleep(pause(3, None))
 
     # -- registers, log, attachments ----------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -192,3 +192,48 @@ def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str) -> dict[str, A
     if deficient != [(d.step, d.field, d.key, d.reason) for d in wanted.deficiencies or ()]:
         raise Unexpected("the draft names other deficiencies")
     return told.claims
+
+
+def ack(upto: int, consumer: str) -> Call[wire.Acked]:
+    content = msgspec.json.encode(wire.Ack(upto, consumer))
+    headers = {"content-type": "application/json"}
+    return Call("POST", "/v1/inbox/ack", typed(wire.Acked), content=content, headers=headers)
+
+
+def notice(data: str) -> wire.Notice:
+    try:
+        return msgspec.json.decode(data, type=wire.Notice)
+    except msgspec.MsgspecError as error:
+        raise Unexpected(str(error)) from None
+
+
+class Events:
+    """The lines of an event stream, put together: gives the data of each notice."""
+
+    def __init__(self) -> None:
+        self._event: dict[str, str] = {}
+
+    def line(self, line: str) -> str | None:
+        """The data of a notice that this line completes. Raises `Refused` where the node ended the stream."""
+        if line:
+            name, _, value = line.partition(": ")
+            self._event[name] = value
+            return None
+        event, self._event = self._event, {}
+        if event.get("event") == "end":
+            raise Refused(msgspec.json.decode(event["data"], type=wire.ProblemDetails))
+        return event["data"] if event.get("event") == "notice" else None
+
+
+def events(response: httpx.Response) -> Iterator[str]:
+    made = Events()
+    for line in response.iter_lines():
+        if (data := made.line(line)) is not None:
+            yield data
+
+
+async def aevents(response: httpx.Response) -> AsyncIterator[str]:
+    made = Events()
+    async for line in response.aiter_lines():
+        if (data := made.line(line)) is not None:
+            yield data

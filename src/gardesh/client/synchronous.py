@@ -20,6 +20,8 @@ from gardesh.model.policy import Policy
 from gardesh.record.clock import salt
 
 T = TypeVar("T")
+STREAM = httpx.Timeout(10, read=60)
+"""A stream says at least every 15 seconds that it is alive."""
 PART = 8 << 20
 """Bytes of one part of an upload."""
 
@@ -151,6 +153,35 @@ class Client:
             yield from page.work
             if (cursor := page.next) is None:
                 return
+
+    # -- notices ------------------------------------------------------------------------------------------
+
+    def inbox(self, consumer: str = "default", after: int | None = None) -> wire.Notices:
+        """A page of notices, from where the consumer left off; they come again until they are acknowledged."""
+        return self.run(calls.get("/v1/inbox", wire.Notices, consumer=consumer, after=after))
+
+    def ack(self, upto: int, consumer: str = "default") -> wire.Acked:
+        """All notices up to this one were dealt with."""
+        return self.run(calls.ack(upto, consumer))
+
+    def notices(self, consumer: str = "default", after: int | None = None) -> Iterator[wire.Notice]:
+        """Notices as they come, for ever: taken up again where a line was cut. Acknowledge what was dealt with."""
+        while True:
+            headers = {} if after is None else {"last-event-id": str(after)}
+            ask = self._http.stream(
+                "GET", "/v1/inbox/stream", params={"consumer": consumer}, headers=headers, timeout=STREAM
+            )
+            try:
+                with ask as response:
+                    if not response.is_success:
+                        response.read()
+                        raise problem_of(response)
+                    for data in calls.events(response):
+                        notice = calls.notice(data)
+                        after = notice.id
+                        yield notice
+            except httpx.TransportError:
+                time.sleep(pause(3, None))
 
     # -- registers, log, attachments ----------------------------------------------------------------------
 

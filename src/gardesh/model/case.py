@@ -71,6 +71,8 @@ class Case:
         self.expiries: list[tuple[int, int, str]] = []
         """Heaps of expected instants, see `deadline.py`."""
         self.unsaved: set[Place] = {(s.index, WINDOW if s.multiple else "") for s in procedure.steps}
+        """Slots that changed since they were last looked at; then they are `unwritten`."""
+        self.unwritten: set[Place] = set()
         """Slots whose view may differ from what was last written."""
         for step, state in zip(procedure.steps, self.steps, strict=True):
             state.window.since = at

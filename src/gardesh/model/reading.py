@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import chain
+
 from gardesh.model import demand
 from gardesh.model.case import Case
+from gardesh.model.procedure import Procedure, Ref, Step
 from gardesh.model.slot import ISSUED, NOT_APPLICABLE, UNDECIDED, WINDOW, Head, Slot
 
 ALL = "all"
@@ -41,17 +45,8 @@ def right(
         return tuple(sorted(fields)) if fields else NONE
     if org == case.opener and (made.outcomes or made in case.procedure.goal):
         return ALL
-    target = made.index
-    for step, state in zip(case.procedure.steps, case.steps, strict=True):
-        refs = [
-            (n, c, ref)
-            for n, need in enumerate(step.needs)
-            for c, ref in enumerate(need.refs)
-            if ref.step == target
-        ]
-        deep = step.spec.reads == "deep" and target in below(case, step.index)
-        if not refs and not deep:
-            continue
+    for step, refs, deep in steps_that_read(case.procedure, made.index):
+        state = case.steps[step.index]
         for name, slot in [*state.slots.items(), *([(WINDOW, state.window)] if step.many else [])]:
             serves = holds_now(case, org, roles, step.index, name, slot)
             relied = [rest for o, turn, rest in slot.reliances if o == org and was_head(head, turn)]
@@ -65,6 +60,45 @@ def right(
                         return ALL
                     fields.update(ref.parts)
     return tuple(sorted(fields)) if fields else NONE
+
+
+Audience = tuple[str, str]
+"""A kind (`org`, `role`, `about`) and a name: an organisation, whoever holds a role, whoever goes by a name."""
+
+
+def audience(case: Case, step_name: str, key: str, head: Head) -> list[Audience]:
+    """Who may read a document that stands in a slot now, as `right` has it, without asking one by one; sorted.
+
+    A role stands for its accredited holders where the case binds none; each of them is still asked by `right`.
+    """
+    found: set[Audience] = {("about", who) for who in head.about}
+    made = case.procedure.by_name[step_name]
+    if made.outcomes or made in case.procedure.goal:
+        found.add(("org", case.opener))
+    for step, refs, deep in steps_that_read(case.procedure, made.index):
+        state = case.steps[step.index]
+        alone = not deep and made.multiple and all(ref.same_key for _, _, ref in refs)
+        own = [(key, state.slots[key])] if alone and key in state.slots else []
+        for name, slot in chain(
+            own if alone else state.slots.items(), [(WINDOW, state.window)] if step.many else []
+        ):
+            if slot.state in (NOT_APPLICABLE, UNDECIDED) or not (slot.demanded or slot.state == ISSUED):
+                continue
+            holder = holders(case, step.index, name)
+            if holder is not None:
+                found.add(holder)
+                if step.role_field is None:
+                    break  # the other slots of the step are of the same holders
+    return sorted(found)
+
+
+def holders(case: Case, index: int, key: str) -> Audience | None:
+    """Who issues the document of a slot: the organisation that the case binds, else the role."""
+    role = demand.role_of(case, case.procedure.steps[index], key)
+    if role is None:
+        return None
+    bound = demand.named_holder(case, role)
+    return ("role", role) if bound is None else ("org", bound)
 
 
 def was_head(head: Head, turn: int) -> bool:
@@ -93,12 +127,32 @@ def holds_slot(case: Case, org: str, roles: frozenset[str], index: int, key: str
     return head is None or head.silent or head.issuer == org
 
 
-def below(case: Case, index: int) -> set[int]:
+@lru_cache(maxsize=10_000)
+def steps_that_read(
+    procedure: Procedure, target: int
+) -> tuple[tuple[Step, tuple[tuple[int, int, Ref], ...], bool], ...]:
+    """The steps that need a step, with how (the number of the need, of its alternative, and that), and whether they read
+    all that lies below them."""
+    found = []
+    for step in procedure.steps:
+        refs = tuple(
+            (n, c, ref)
+            for n, need in enumerate(step.needs)
+            for c, ref in enumerate(need.refs)
+            if ref.step == target
+        )
+        deep = step.spec.reads == "deep" and target in below(procedure, step.index)
+        if refs or deep:
+            found.append((step, refs, deep))
+    return tuple(found)
+
+
+def below(procedure: Procedure, index: int) -> set[int]:
     """All steps that a step rests on, directly or not."""
     seen: set[int] = set()
     stack = [index]
     while stack:
-        for need in case.procedure.steps[stack.pop()].needs:
+        for need in procedure.steps[stack.pop()].needs:
             for ref in need.refs:
                 if ref.step not in seen:
                     seen.add(ref.step)

@@ -139,6 +139,8 @@ class Slot:
     past: tuple[Head, ...] = ()
     reliances: tuple[tuple[str, int, tuple[Rest, ...]], ...] = ()
     """Who relied on what this slot needs, in which turn of the case, and on which alternatives (rule 23)."""
+    told: tuple[Any, ...] | None = None
+    """What was last made known of it to those whom it concerns (`record.notices`)."""
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import ISSUED, Head, Link, Place
 from gardesh.record import schema
+from gardesh.record.notices import Notices, recall
 from gardesh.record.registers import Registers
 from gardesh.record.store import Store
 
@@ -73,6 +74,7 @@ class Cases:
         self.links: dict[str, list[tuple[str, str, Target]]] = {}
         self.unsaved: dict[str, Case] = {}
         self.waking: dict[str, int] = {}
+        self.notices = Notices(store)
         self.next_mirror = int(store.one("SELECT coalesce(max(id), -1) FROM mirrors")[0]) + 1
         self.pending_links: list[tuple[Any, ...]] = []
         self.pending_mirrors: list[tuple[Any, ...]] = []
@@ -113,7 +115,7 @@ class Cases:
             self.before_load()
             again = self._fold(case.id, case.first_procedure, case.opener, case.opened_at)
             self.keep(again)
-            again.unsaved = all_places(again)
+            again.unwritten = all_places(again)
             self.unsaved[case.id] = again
 
     # -- folding again ------------------------------------------------------------------------------------
@@ -182,6 +184,7 @@ class Cases:
         ):
             fold.advance(case, instant)
         case.unsaved = set()
+        recall(case)
         return case
 
     def _replay(self, case: Case, position: int, at: int, what: Any, watch: Watch) -> None:
@@ -325,9 +328,13 @@ class Cases:
 
     # -- views --------------------------------------------------------------------------------------------
 
-    def changed(self, case: Case) -> int | None:
-        """Note that the views of a case are to be written; returns when it next wakes by time alone."""
+    def changed(self, case: Case, at: int) -> int | None:
+        """Note that the views of a case are to be written, and whom what changed concerns; returns when it next wakes by
+        time alone."""
         self.unsaved[case.id] = case
+        places, case.unsaved = case.unsaved, set()
+        case.unwritten |= places
+        self.notices.of(case, places, at)
         wakes = deadline.next_instant(case)
         if wakes is None:
             self.waking.pop(case.id, None)
@@ -343,7 +350,7 @@ class Cases:
         unsaved, self.unsaved = self.unsaved, {}
         cases, slots, gone, waits = [], [], [], []
         for case in unsaved.values():
-            places, case.unsaved = sorted(case.unsaved), set()
+            places, case.unwritten = sorted(case.unwritten | case.unsaved), set()
             waits += [wait_row(case, place) for place in places if place in case.demanded]
             slots += [slot_row(case, place) for place in places]
             gone += [(case.id, *place) for place in places if place not in case.demanded]
@@ -352,6 +359,7 @@ class Cases:
         self.store.add(schema.slots, slots, replace=True)
         self.store.add(schema.waits, waits, replace=True)
         self.store.remove(schema.waits, gone)
+        self.notices.flush()
 
     def _row(self, case: Case) -> tuple[Any, ...]:
         return (

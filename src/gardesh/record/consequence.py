@@ -28,7 +28,7 @@ class Consequences:
         queue = [case]
         while queue:
             current = queue.pop(0)
-            wakes = self.cases.changed(current)
+            wakes = self.cases.changed(current, at)
             if wakes is not None:
                 heapq.heappush(self.at.wakes, (wakes, current.id))
             for step_name, key, target in list(self.cases.links_of(current.id)):

@@ -11,6 +11,7 @@ from gardesh.model.migration import Moved, migrate
 from gardesh.model.problem import Problem, define
 from gardesh.record import schema
 from gardesh.record.cases import all_places
+from gardesh.record.notices import carry_over
 
 if TYPE_CHECKING:
     from gardesh.record.sequence import Sequencer
@@ -83,6 +84,7 @@ class Moves:
             row = (case.id, self.at.position - 1, at, origin, case.procedure.pack.label)
             self.store.add(schema.migrations, [row])
             case.unsaved = all_places(case)
+            carry_over(moved.old, case, moved.steps)
             self.cases.keep(case)
             self.at.enter(moved.changes)
         return [moved.case for moved in moves]

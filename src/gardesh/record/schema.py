@@ -175,6 +175,57 @@ reads = Table(
     Column("purpose", Text, nullable=False),
     Index("reads_of_document", "position", "id"),
 )
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("case_id", Name, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("slot", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("position", Big),
+    Column("deadline", Big),
+    Index("notices_of", "kind", "name", "id"),
+)
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("acked", Big, nullable=False),
+    Column("at", Big, nullable=False),
+)
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("roles", Text),
+    Column("created_at", Big, nullable=False),
+    Column("acked", Big, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Big, nullable=False),
+    Column("said", Text, nullable=False),
+    Index("webhooks_of_org", "org", "id"),
+)
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("at", Big, nullable=False),
+    Column("org", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("first", Big, nullable=False),
+    Column("last", Big, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Index("deliveries_of_org", "org", "id"),
+)
 settings = Table(
     "settings",
     metadata,
@@ -182,5 +233,5 @@ settings = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-VIEWS = (tiles, cases, slots, waits, entries, links, mirrors, migrations, subjects, identifiers)
+VIEWS = (tiles, cases, slots, waits, entries, links, mirrors, migrations, subjects, identifiers, notices)
 """Derived tables: emptied and filled again by `rebuild`, byte for byte."""

@@ -18,7 +18,7 @@ from litestar.openapi.spec.oauth_flows import OAuthFlows
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gardesh.model.problem import Problem
-from gardesh.web import attachments, cases, documents, log, operations, registers, scitt, tokens
+from gardesh.web import attachments, cases, documents, inbox, log, operations, registers, scitt, tokens
 from gardesh.web.answer import on_fault, on_http, on_problem
 from gardesh.web.description import finished
 from gardesh.web.report import Report
@@ -28,7 +28,7 @@ V1 = (
     documents.submit, documents.submit_bundle, documents.read, documents.receipt, documents.readers,
     attachments.download, attachments.begin, attachments.offset, attachments.append, attachments.cancel,
     cases.cases, cases.case, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
-    registers.register_entry, registers.search, operations.node,
+    registers.register_entry, registers.search, operations.node, inbox.inbox, inbox.ack, inbox.stream,
 )  # fmt: skip
 DESCRIPTION = """Documents circulate: submit them signed, read what your steps need, ask what waits on whom.
 

@@ -20,7 +20,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.record.registers import NOWHERE
 from gardesh.web.rate import Once
-from gardesh.web.token import Grant, Tokens
+from gardesh.web.token import TOKEN_INVALID, Grant, Tokens
 
 NOT_AUTHENTICATED = define(
     "not-authenticated",
@@ -71,6 +71,17 @@ class Credential:
         signed = http_signature.base(self.request, self.signature.components, self.signature.text)
         expires = int(self.signature.parameters["created"]) + WINDOW
         once.use(sha256(signed).digest(), expires, now // 1000)
+        return Access(node, org, now)
+
+    def again(self, node: Node, org: str, now: int) -> Access:
+        """The view of who asked before and still listens. Raises `key-not-in-force`, `token-invalid` when that ended."""
+        if self.grant is not None:
+            if self.grant.expires <= now // 1000:
+                raise Problem(TOKEN_INVALID)
+            in_force(node, self.grant.kid, now)
+            return Access(node, org, now, self.grant.roles)
+        assert self.signature is not None
+        in_force(node, self.signature.kid, now)
         return Access(node, org, now)
 
 

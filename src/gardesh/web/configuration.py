@@ -54,6 +54,7 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     )
     attachment_bytes: Annotated[int, Meta(ge=0, description="The largest attachment, in bytes.")] = 8 << 30
     uploads: Annotated[int, Meta(ge=1, description="Unfinished uploads of one organisation, at most.")] = 16
+    streams: Annotated[int, Meta(ge=0, description="Event streams of one organisation at once, at most.")] = 8
     page: Annotated[int, Meta(ge=1, le=1000, description="Items of one page, at most.")] = 200
     waiting: Annotated[
         int, Meta(ge=1, description="Requests that may wait for the record; beyond, 503 is the answer.")

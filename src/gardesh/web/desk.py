@@ -6,8 +6,9 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,6 +73,9 @@ class Desk:
         """Opens the node, in its own thread. `clock`: ms since the epoch. Raises whatever `open_node` raises."""
         self.most, self.clock = most, clock
         self._queue: queue.SimpleQueue[Submission | Question | None] = queue.SimpleQueue()
+        self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self.notices = 0
+        """How many notices the node has, as this process knows it."""
         self._stopping = False
         self._guard = threading.Lock()
         opened: Future[None] = Future()
@@ -96,6 +100,22 @@ class Desk:
         made = Submission(documents)
         self._put(made)
         return await asyncio.wrap_future(made.settled)
+
+    @contextmanager
+    def listening(self) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the record may have grown, for who waits on this loop for something new."""
+        heard = (asyncio.get_running_loop(), asyncio.Event())
+        self._listeners.append(heard)
+        try:
+            yield heard[1]
+        finally:
+            self._listeners.remove(heard)
+
+    def _announce(self, node: Node) -> None:
+        self.notices = node.sequencer.cases.notices.next
+        for loop, event in list(self._listeners):
+            with suppress(RuntimeError):  # that loop is closed
+                loop.call_soon_threadsafe(event.set)
 
     async def ask(self, question: Callable[[Node], T]) -> T:
         """What `question` gives of the node, in its thread. Raises what it raises, `too-busy`, `stopping`."""
@@ -140,6 +160,7 @@ class Desk:
         while True:
             if time.monotonic() - looked >= TICK:
                 self._tick(node)
+                self._announce(node)
                 looked = time.monotonic()
             try:
                 work = held or self._queue.get(timeout=TICK)
@@ -181,6 +202,7 @@ class Desk:
             answers = iter(node.intake.submit_all([d for s in waiting for d in s.documents], self.clock()))
             for submission in waiting:
                 submission.settled.set_result(Settled([next(answers) for _ in submission.documents], before))
+            self._announce(node)
         except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
             for submission in waiting:
                 if not submission.settled.done():

@@ -49,6 +49,7 @@ class Server:
             raise
         try:
             self.http = self._server(held[0], blobs)
+            self.service.stopping = lambda: self.http.should_exit
         except BaseException:
             self.desk.close()
             self.bound.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
@@ -36,6 +37,8 @@ class Service:
     url: str
     counts: Counts = field(default_factory=Counts)
     once: Once = field(default_factory=Once)
+    streams: Counter[str] = field(default_factory=Counter)
+    stopping: Callable[[], bool] = lambda: False
     assertions: Once = field(default_factory=Once)
     rate: Rate = field(init=False)
 
