@@ -282,6 +282,69 @@ class Acked(Struct):
     acked: int
 
 
+class WebhookWanted(Struct, forbid_unknown_fields=True):
+    """Where notices are to be sent. `roles`: those to be told of in; null for all that are held at the time."""
+
+    url: Annotated[str, Meta(max_length=2000)]
+    roles: list[str] | None = None
+
+
+class Webhook(Struct):
+    """A webhook, and how its last attempt went. `state`: active or paused."""
+
+    id: str
+    url: str
+    roles: list[str] | None
+    created_at: str
+    acked: int
+    state: str
+    attempts: int
+    next_at: str | None
+    said: str | None
+
+
+class NewWebhook(Struct):
+    """A webhook that was made, with its secret (Standard Webhooks)."""
+
+    id: str
+    url: str
+    roles: list[str] | None
+    created_at: str
+    acked: int
+    state: str
+    attempts: int
+    next_at: str | None
+    said: str | None
+    secret: str
+
+
+class Webhooks(Struct):
+    """Webhooks."""
+
+    webhooks: list[Webhook]
+
+
+class Resume(Struct, forbid_unknown_fields=True):
+    """From where on notices are sent; null: from where it stopped."""
+
+    after: Annotated[int, Meta(ge=-1, le=(1 << 63) - 1)] | None = None
+
+
+class Delivery(Struct):
+    """One attempt to deliver notices."""
+
+    at: str
+    first: int
+    last: int
+    outcome: str
+
+
+class Deliveries(Struct):
+    """Attempts, the newest first."""
+
+    deliveries: list[Delivery]
+
+
 class SlotName(Struct, forbid_unknown_fields=True):
     """A slot of a case."""
 

@@ -210,9 +210,11 @@ webhooks = Table(
     Column("acked", Big, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("dead", Integer, nullable=False),
     Column("next_at", Big, nullable=False),
     Column("said", Text, nullable=False),
     Index("webhooks_of_org", "org", "id"),
+    Index("webhooks_due", "state", "next_at"),
 )
 deliveries = Table(
     "deliveries",

@@ -18,10 +18,22 @@ from litestar.openapi.spec.oauth_flows import OAuthFlows
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gardesh.model.problem import Problem
-from gardesh.web import attachments, cases, documents, inbox, log, operations, registers, scitt, tokens
+from gardesh.web import (
+    attachments,
+    cases,
+    documents,
+    inbox,
+    log,
+    operations,
+    registers,
+    scitt,
+    tokens,
+    webhooks,
+)
 from gardesh.web.answer import on_fault, on_http, on_problem
 from gardesh.web.description import finished
 from gardesh.web.report import Report
+from gardesh.web.sender import Sender
 from gardesh.web.service import Service
 
 V1 = (
@@ -29,6 +41,7 @@ V1 = (
     attachments.download, attachments.begin, attachments.offset, attachments.append, attachments.cancel,
     cases.cases, cases.case, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
     registers.register_entry, registers.search, operations.node, inbox.inbox, inbox.ack, inbox.stream,
+    webhooks.make, webhooks.listed, webhooks.remove, webhooks.resume, webhooks.deliveries,
 )  # fmt: skip
 DESCRIPTION = """Documents circulate: submit them signed, read what your steps need, ask what waits on whom.
 
@@ -48,13 +61,15 @@ HEADERS = [
 ]
 
 
-def application(service: Service, report: Report) -> ASGIApp:
-    """The application. It neither opens nor closes the service."""
+def application(service: Service, sender: Sender, report: Report) -> ASGIApp:
+    """The application. It neither opens nor closes the service, nor starts the sender."""
     made = Litestar(
         routes(),
-        state=State({"service": service}),
+        state=State({"service": service, "sender": sender}),
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_fault},
         openapi_config=description(service.url),
+        on_startup=[sender.start],
+        on_shutdown=[sender.stop],
         request_max_body_size=None,
         logging_config=None,
         debug=False,

@@ -80,6 +80,21 @@ class Tokens(Struct, forbid_unknown_fields=True, frozen=True):
     seconds: Annotated[int, Meta(ge=30, le=3600, description="How long an access token lives.")] = 300
 
 
+class Webhooks(Struct, forbid_unknown_fields=True, frozen=True):
+    """Notices that the service sends to addresses that organisations name."""
+
+    most: Annotated[
+        int, Meta(ge=0, description="Webhooks of one organisation, at most; 0 turns them off.")
+    ] = 10
+    allow_http: Annotated[bool, Meta(description="Whether an address may be http:// without TLS.")] = False
+    allow_networks: Annotated[
+        list[str],
+        Meta(description="Private networks that may be sent to; without, public addresses alone."),
+    ] = field(default_factory=list)
+    timeout_seconds: Annotated[float, Meta(gt=0, le=120, description="How long an answer may take.")] = 15.0
+    parallel: Annotated[int, Meta(ge=1, le=1000, description="Addresses that are sent to at once.")] = 16
+
+
 class Operations(Struct, forbid_unknown_fields=True, frozen=True):
     """For those who run the service."""
 
@@ -101,6 +116,7 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     listen: Listen = field(default_factory=Listen)
     limits: Limits = field(default_factory=Limits)
     tokens: Tokens = field(default_factory=Tokens)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     operations: Operations = field(default_factory=Operations)
 
 
@@ -123,13 +139,15 @@ def read(data: bytes, file: str = "") -> Configuration:
 
 
 def _check(made: Configuration, file: str) -> None:
-    for network in made.operations.operators:
-        try:
-            ip_network(network)
-        except ValueError as error:
-            raise Problem(
-                CONFIGURATION_WRONG, file=file, place="operations.operators", reason=str(error)
-            ) from None
+    for place, networks in (
+        ("operations.operators", made.operations.operators),
+        ("webhooks.allow_networks", made.webhooks.allow_networks),
+    ):
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=str(error)) from None
     if made.listen.url:
         try:
             parts = urlsplit(made.listen.url)

@@ -27,6 +27,12 @@ class Counts:
             ("outcome",),
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "gardesh_webhooks",
+            "Notices sent to webhooks, by what became of them.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.size = Gauge("gardesh_log_size", "Documents on the log.", registry=self.registry)
         self.waiting = Gauge("gardesh_waiting", "Requests that wait for the record.", registry=self.registry)
 

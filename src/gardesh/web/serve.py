@@ -16,6 +16,7 @@ from gardesh.web.application import application
 from gardesh.web.configuration import Configuration
 from gardesh.web.desk import Desk, now
 from gardesh.web.report import Report
+from gardesh.web.sender import Sender
 from gardesh.web.service import Service
 from gardesh.web.token import Tokens
 
@@ -65,14 +66,16 @@ class Server:
             "access_log": False,
             "server_header": False,
             "date_header": True,
-            "lifespan": "off",
+            "lifespan": "on",
             "timeout_graceful_shutdown": configuration.operations.stop_seconds,
             "proxy_headers": bool(proxies),
             "forwarded_allow_ips": proxies or None,
             "limit_concurrency": configuration.limits.connections,
             "timeout_keep_alive": 15,
         }
-        return uvicorn.Server(uvicorn.Config(application(self.service, self.report), **settings))
+        return uvicorn.Server(
+            uvicorn.Config(application(self.service, Sender(self.service), self.report), **settings)
+        )
 
     def run(self) -> None:
         """Serve until told to stop; then answer what is under way, keep the checkpoint, and close the node."""

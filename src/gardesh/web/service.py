@@ -66,7 +66,10 @@ class Service:
 
     async def ask(self, request: Asked, question: Callable[[Access], T], body: bytes | None = b"") -> T:
         """What `question` finds for who asks. Raises what it raises, and whatever is wrong with the credential."""
-        credential = self.credential(request, body)
+        return await self.ask_as(self.credential(request, body), question)
+
+    async def ask_as(self, credential: Credential, question: Callable[[Access], T]) -> T:
+        """As `ask`, of a credential that was read before: it is used once."""
 
         def within(node: Node) -> T:
             return question(credential.access(node, self.desk.clock(), self.once))

@@ -1,0 +1,131 @@
+"""Webhooks over HTTP: where an organisation wants its notices sent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Response, delete, get, post
+from litestar.params import JSONBody, PathParameter
+
+from gardesh import wire
+from gardesh.access import Access
+from gardesh.subscriptions import Subscriptions
+from gardesh.web import answer
+from gardesh.web.cases import Limit, page
+from gardesh.web.description import SIGNED, gives, refuses
+from gardesh.web.sender import Sender
+from gardesh.web.service import Asked, service_of
+
+ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+EXAMPLE = {
+    "id": ID, "url": "https://office.example/gardesh", "roles": None, "created_at": "2026-01-05T09:00:00Z", "acked": 117,
+    "state": "active", "attempts": 0, "next_at": None, "said": "200",
+}  # fmt: skip
+Id = Annotated[str, PathParameter(description="The webhook.")]
+
+
+@post(
+    "/webhooks",
+    status_code=201,
+    summary="Have notices sent",
+    responses={
+        **gives(
+            wire.NewWebhook, {**EXAMPLE, "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}, status=201,
+            says="The secret is shown this once.",
+        ),
+        **refuses(401, 422),
+    },
+    security=SIGNED,
+)  # fmt: skip
+async def make(request: Asked, data: JSONBody[wire.WebhookWanted]) -> Response[bytes]:
+    """From the newest notice on, signed as Standard Webhooks has it, in order, each under the same `webhook-id` however often
+    it is sent. Tried again for about three days; then given up and told in `deliveries`. Answer with 2xx to take a notice,
+    with 410 to have no more."""
+    service = service_of(request)
+    sender: Sender = request.app.state["sender"]
+    body = await request.body()
+    credential = service.credential(request, body)
+    sender.outward.host_of(data.url)
+    await sender.outward.resolved(data.url)
+
+    def question(access: Access) -> tuple[Any, str]:
+        most = service.configuration.webhooks.most
+        return Subscriptions(access.node).make(access, data.url, data.roles, most)
+
+    made, secret = await service.ask_as(credential, question)
+    return answer.json(
+        {**made.told(), "secret": secret}, 201, cache_control="no-store", location=f"/v1/webhooks/{made.id}"
+    )
+
+
+@get(
+    "/webhooks",
+    summary="Where notices are sent",
+    responses={
+        **gives(wire.Webhooks, {"webhooks": [EXAMPLE]}, says="The caller's webhooks."),
+        **refuses(401),
+    },
+    security=SIGNED,
+)
+async def listed(request: Asked) -> Response[bytes]:
+    """And how the last attempt of each went."""
+
+    def question(access: Access) -> list[dict[str, Any]]:
+        return [hook.told() for hook in Subscriptions(access.node).of(access.org)]
+
+    return answer.json(
+        {"webhooks": await service_of(request).ask(request, question)}, cache_control="no-store"
+    )
+
+
+@delete(
+    "/webhooks/{name:str}",
+    status_code=204,
+    summary="Have notices sent no more",
+    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404)},
+    security=SIGNED,
+)
+async def remove(request: Asked, name: Id) -> None:
+    """What is being sent in this moment may still come."""
+    await service_of(request).ask(request, lambda access: Subscriptions(access.node).remove(access.org, name))
+
+
+@post(
+    "/webhooks/{name:str}/resume",
+    status_code=200,
+    summary="Send on, or again",
+    responses={**gives(wire.Webhook, EXAMPLE, says="As it stands now."), **refuses(401, 404)},
+    security=SIGNED,
+)
+async def resume(request: Asked, name: Id, data: JSONBody[wire.Resume]) -> Response[bytes]:
+    """A paused webhook goes on; with `after`, everything behind that notice is sent again."""
+
+    def question(access: Access) -> dict[str, Any]:
+        return Subscriptions(access.node).resume(access, name, data.after).told()
+
+    found = await service_of(request).ask(request, question, await request.body())
+    return answer.json(found, cache_control="no-store")
+
+
+@get(
+    "/webhooks/{name:str}/deliveries",
+    summary="What was sent",
+    responses={
+        **gives(
+            wire.Deliveries,
+            {"deliveries": [{"at": "2026-01-05T09:00:01Z", "first": 117, "last": 117, "outcome": "taken"}]},
+            says="The newest first: taken, failed, dead, gone.",
+        ),
+        **refuses(401, 404),
+    },
+    security=SIGNED,
+)
+async def deliveries(request: Asked, name: Id, limit: Limit = 50) -> Response[bytes]:
+    """Every attempt is on record."""
+
+    def question(access: Access) -> list[dict[str, Any]]:
+        return Subscriptions(access.node).deliveries(access.org, name, page(request, limit))
+
+    return answer.json(
+        {"deliveries": await service_of(request).ask(request, question)}, cache_control="no-store"
+    )
