@@ -17,6 +17,7 @@ from gardesh import wire
 from gardesh.client import AsyncClient, Client, Refused, Signature, Token, Unexpected
 from gardesh.client import call as calls
 from gardesh.client.retrying import pause
+from gardesh.exchange import case_file_check
 from gardesh.model.calendar import iso
 from gardesh.model.document import parse
 from gardesh.model.problem import Problem
@@ -280,3 +281,16 @@ def test_notices_as_they_come_on_an_event_loop(area: Served) -> None:
 
     area.do(lambda market: market.apply())
     assert asyncio.run(work()) == ["admission", "application", "objection"]
+
+
+def test_a_case_is_taken_away_as_far_as_it_may_be_read(area: Served) -> None:
+    case = area.do(lambda market: market.licensed())
+    with client(area, "ali") as ali, client(area, "city") as city, client(area, "sara") as sara:
+        for who, org in ((ali, "ali"), (city, "city")):
+            found = case_file_check.verify(who.case_file(case), area.market.policy)
+            assert [p.sentence("en") for p in found.problems] == []
+            assert (found.case, found.reader) == (case, org)
+        assert "case file" in [r.purpose for r in ali.readers(case)]
+        with pytest.raises(Refused) as caught:
+            sara.case_file(case)
+        assert caught.value.code == "no-such-case"

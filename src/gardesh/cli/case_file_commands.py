@@ -84,6 +84,9 @@ def verify(
                 "size": found.size,
                 "root": found.root,
                 "documents": found.documents,
+                "reader": found.reader,
+                "in_part": found.in_part,
+                "left_out": found.unshown,
                 "attachments": found.attachments,
                 "attachments_left_out": found.left_out,
                 "keys": found.keys,
@@ -102,6 +105,14 @@ def verify(
                 o=found.origin,
                 s=found.size,
             )
+            if found.reader is not None:
+                output.say(
+                    "Made for {r}: {p} documents are shown in part, {n} are left out; what these say is not checked.",
+                    "برای {r} ساخته شده است: {p} سند در بخشی نشان داده شده و {n} سند کنار گذاشته شده است؛ محتوای این‌ها وارسی نمی‌شود.",
+                    r=found.reader,
+                    p=found.in_part,
+                    n=len(found.unshown),
+                )
             if found.left_out:
                 output.say(
                     "Attachments that are named but not in the file, and not checked: {n}.",

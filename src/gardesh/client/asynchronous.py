@@ -121,6 +121,10 @@ class AsyncClient:
     async def case(self, case: str) -> wire.Case:
         return await self.run(calls.get(f"/v1/cases/{case}", wire.Case))
 
+    async def case_file(self, case: str) -> bytes:
+        """What may be read of a case, with all proofs: one ZIP that is checked offline. The reads are recorded."""
+        return await self.run(calls.case_file(case))
+
     async def plan(self, case: str) -> wire.Plan:
         """What can be issued now, and by whom."""
         return await self.run(calls.get(f"/v1/cases/{case}/plan", wire.Plan))

@@ -122,6 +122,10 @@ def read_document(name: str, purpose: str) -> Call[bytes]:
     return Call("GET", f"/v1/documents/{name}", lambda r: r.content, {"purpose": purpose})
 
 
+def case_file(name: str) -> Call[bytes]:
+    return Call("GET", f"/v1/cases/{name}/file", lambda r: r.content)
+
+
 def receipt(name: str) -> Call[bytes]:
     return Call("GET", f"/v1/documents/{name}/receipt", lambda r: r.content)
 

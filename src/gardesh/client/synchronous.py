@@ -119,6 +119,10 @@ class Client:
     def case(self, case: str) -> wire.Case:
         return self.run(calls.get(f"/v1/cases/{case}", wire.Case))
 
+    def case_file(self, case: str) -> bytes:
+        """What may be read of a case, with all proofs: one ZIP that is checked offline. The reads are recorded."""
+        return self.run(calls.case_file(case))
+
     def plan(self, case: str) -> wire.Plan:
         """What can be issued now, and by whom."""
         return self.run(calls.get(f"/v1/cases/{case}/plan", wire.Plan))

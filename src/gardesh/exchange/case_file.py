@@ -26,6 +26,10 @@ CHECKPOINT, MANIFEST, KEY_LIST = "checkpoint", "manifest.json", "keys.json"
 _encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
 
+def receipt_name(position: int) -> str:
+    return f"receipts/{position:010d}.tlog-proof"
+
+
 class Part(NamedTuple):
     """A document in its place: what the case file is made of. `folder` is one of `documents`, `linked`, `keys`."""
 
@@ -41,13 +45,32 @@ class Part(NamedTuple):
 
     @property
     def receipt_name(self) -> str:
-        return f"receipts/{self.position:010d}.tlog-proof"
+        return receipt_name(self.position)
 
 
-def describe(case: str, procedure: str, pack: str, pack_digest: str, genesis: Envelope) -> dict[str, Any]:
-    """The manifest but for its list of files."""
+class LeftOut(NamedTuple):
+    """A document that a case file for one reader does not show: its place on the log, and the proof of it."""
+
+    position: int
+    digest: bytes
+    receipt: bytes
+
+
+def describe(
+    case: str,
+    procedure: str,
+    pack: str,
+    pack_digest: str,
+    genesis: Envelope,
+    reader: str | None = None,
+    left: Sequence[LeftOut] = (),
+) -> dict[str, Any]:
+    """The manifest but for its list of files. `reader`: for whom the file is, where not for all who may read the whole."""
     log = genesis.subject["log"]
+    rows = [{"position": one.position, "digest": one.digest.hex()} for one in left]
+    for_one = {} if reader is None else {"reader": reader, "left_out": rows}
     return {
+        **for_one,
         "format": FORMAT,
         "case": case,
         "procedure": procedure,
@@ -60,7 +83,12 @@ def describe(case: str, procedure: str, pack: str, pack_digest: str, genesis: En
 
 
 def files(
-    about: dict[str, Any], note: bytes, parts: Sequence[Part], ring: KeyRing, attachments: Mapping[str, bytes]
+    about: dict[str, Any],
+    note: bytes,
+    parts: Sequence[Part],
+    ring: KeyRing,
+    attachments: Mapping[str, bytes],
+    left: Sequence[LeftOut] = (),
 ) -> dict[str, bytes]:
     """Every file of the case file by its name: they follow from the documents, the receipts, the checkpoint and the
     attachments that are there."""
@@ -69,19 +97,21 @@ def files(
         made[part.name] = part.paper.data
         made[part.receipt_name] = part.receipt
         made[f"decoded/{part.position:010d}.json"] = decoded(part)
+    for one in left:
+        made[receipt_name(one.position)] = one.receipt
     shown = [(p.folder == LINKED, p.position, p.recorded_at, p.paper) for p in parts if p.folder != KEYS]
     known = named_attachments(parts)
     made |= {f"{ATTACHED}/{digest}": attachments[digest] for digest in known if digest in attachments}
     made["index.html"] = page(about, shown, attachments.keys())
     listed = {n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in made.items()}
-    left = [
+    absent = [
         {"sha256": digest, "size": size, "media_type": kind}
         for digest, (size, kind) in sorted(known.items())
         if digest not in attachments
     ]
     linked = Counter(p.paper.case or p.paper.digest.hex() for p in parts if p.folder == LINKED)
     with_ = [{"case": case, "documents": count} for case, count in sorted(linked.items())]
-    made[MANIFEST] = plain({**about, "linked_cases": with_, "attachments_left_out": left, "files": listed})
+    made[MANIFEST] = plain({**about, "linked_cases": with_, "attachments_left_out": absent, "files": listed})
     return made
 
 

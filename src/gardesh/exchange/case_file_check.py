@@ -21,10 +21,12 @@ from gardesh.exchange.case_file import (
     KEYS,
     LINKED,
     MANIFEST,
+    LeftOut,
     Part,
     describe,
     files,
     named_attachments,
+    receipt_name,
 )
 from gardesh.exchange.case_file_container import (
     ALTERED,
@@ -36,7 +38,7 @@ from gardesh.exchange.case_file_container import (
     read,
     write,
 )
-from gardesh.exchange.case_file_keys import GENESIS, KeyRing
+from gardesh.exchange.case_file_keys import ADMISSION, GENESIS, KeyRing
 from gardesh.exchange.case_file_links import belonging
 from gardesh.model import canonical
 from gardesh.model.checkpoint import Checkpoint
@@ -56,8 +58,8 @@ UNEXPECTED = define(
 IN_PART = define(
     "case-file-in-part",
     422,
-    en="{part} was disclosed in part only; a case file holds its documents whole.",
-    fa="{part} تنها در بخشی افشا شده است؛ در پرونده، سندها کامل‌اند.",
+    en="{part} was disclosed in part only; a case file that is not for one reader holds its documents whole.",
+    fa="{part} تنها در بخشی افشا شده است؛ در پرونده‌ای که برای یک خواننده نیست، سندها کامل‌اند.",
 )
 NOT_PROVEN = define(
     "case-file-not-proven",
@@ -94,6 +96,12 @@ class Verification:
     verified: int = 0
     """How many documents were verified: those of the case, of linked cases, and those that registered the keys."""
     attachments: int = 0
+    reader: str | None = None
+    """For whom the file was made, where it is not whole: documents may then be shown in part, and some left out."""
+    in_part: int = 0
+    """How many documents are shown in part."""
+    unshown: list[str] = field(default_factory=list)
+    """Documents that are left out for this reader, by their digests: that they are on the log is proven, and no more."""
     left_out: list[str] = field(default_factory=list)
     """Attachments that documents name and that are not in the file, by their SHA-256: no flaw, but not checked."""
     keys: list[dict[str, Any]] = field(default_factory=list)
@@ -122,6 +130,7 @@ class _Check:
         self.data, self.trust, self.found = data, trust, found
         self.files: dict[str, bytes] = {}
         self.ring = KeyRing()
+        self.left: list[LeftOut] = []
 
     def bad(self, problem: Problem) -> None:
         self.found.problems.append(problem)
@@ -135,11 +144,15 @@ class _Check:
         papers = [] if self.found.problems else self.papers()
         if self.found.problems:
             return
-        parts = self.receipts(papers, self.checkpoint(papers[0][2]))
+        made = self.checkpoint(papers[0][2])
+        parts = self.receipts(papers, made)
+        self.unshown(made)
         self.signatures(parts)
         self.found.documents = sum(p.folder != KEYS for p in parts)
         self.found.verified = len(parts)
-        self.found.problems += belonging(parts, self.found.case)
+        self.found.in_part = sum(not p.paper.complete for p in parts if p.folder != KEYS)
+        left = None if self.found.reader is None else [one.digest for one in self.left]
+        self.found.problems += belonging(parts, self.found.case, left)
         if not self.found.problems:
             self.rendered(about, parts)
         if not self.found.problems and (again := write(self.files)) != self.data:
@@ -169,7 +182,37 @@ class _Check:
             self.bad(flaw(UNEXPECTED, name))
         found = self.found
         found.case, found.procedure, found.pack = (str(about.get(k)) for k in ("case", "procedure", "pack"))
+        if "reader" in about or "left_out" in about:
+            self.for_one(about)
         return about
+
+    def for_one(self, about: dict[str, Any]) -> None:
+        """The file is for one reader: what it leaves out is named."""
+        reader, rows = about.get("reader"), about.get("left_out")
+        if type(reader) is not str or type(rows) is not list:
+            raise flaw(ALTERED, MANIFEST)
+        self.found.reader = reader
+        for row in rows:
+            position, digest = (row.get("position"), row.get("digest")) if type(row) is dict else (None, None)
+            if type(position) is not int or not 0 < position < 10**10 or type(digest) is not str:
+                raise flaw(ALTERED, MANIFEST)
+            if re.fullmatch("[0-9a-f]{64}", digest) is None:
+                raise flaw(ALTERED, MANIFEST)
+            receipt = self.files.get(receipt_name(position), b"")
+            self.left.append(LeftOut(position, bytes.fromhex(digest), receipt))
+
+    def unshown(self, made: Checkpoint) -> None:
+        """That what is left out is on the log where the manifest says."""
+        for one in self.left:
+            name = receipt_name(one.position)
+            try:
+                receipt = parse_receipt(one.receipt)
+                if receipt.position != one.position or receipt.checkpoint != self.files[CHECKPOINT]:
+                    raise flaw(ALTERED, name)
+                check_receipt(receipt, one.digest, made.head)
+            except Problem:
+                self.bad(flaw(NOT_PROVEN, MANIFEST, receipt=name))
+        self.found.unshown = [one.digest.hex() for one in self.left]
 
     def papers(self) -> list[tuple[int, str, Envelope]]:
         """(position, folder, document) in log order, from the genesis on."""
@@ -184,7 +227,8 @@ class _Check:
             except Problem:
                 self.bad(flaw(UNREADABLE, name))
                 continue
-            if not paper.complete:
+            shown_in_part = folder != KEYS or paper.type == ADMISSION
+            if not paper.complete and not (self.found.reader is not None and shown_in_part):
                 self.bad(flaw(IN_PART, name))
             if position in out or Part(position, 0, folder, paper, b"").name != name:
                 self.bad(flaw(UNEXPECTED, name))
@@ -278,8 +322,9 @@ class _Check:
             procedure = f"{label.partition('@')[0]}/{last.procedure.rpartition('/')[2]}"
         digest = self.ring.packs.get(label, "")
         try:
-            said = describe(case, procedure, label, digest, parts[0].paper)
-            expected = files(said, self.files[CHECKPOINT], parts, self.ring, self.attached(parts))
+            said = describe(case, procedure, label, digest, parts[0].paper, self.found.reader, self.left)
+            here = self.attached(parts)
+            expected = files(said, self.files[CHECKPOINT], parts, self.ring, here, self.left)
         except (KeyError, TypeError, Problem):
             raise flaw(UNREADABLE, parts[0].name) from None
         except (RecursionError, ValueError, OverflowError):

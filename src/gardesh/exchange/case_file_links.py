@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gardesh.exchange.case_file import DOCUMENTS, LINKED, Part, named
 from gardesh.exchange.case_file_container import INCOMPLETE, flaw
@@ -25,21 +25,22 @@ REFERENCE = define(
 )
 
 
-def belonging(parts: Sequence[Part], case: str) -> list[Problem]:
-    """What does not belong to the case, and what its documents name that is not here.
+def belonging(parts: Sequence[Part], case: str, left: Collection[bytes] | None = None) -> list[Problem]:
+    """What does not belong to the case, and what its documents name that is not here. `left`: the documents that a file
+    for one reader leaves out; None for a file that is whole.
 
     A linked document is one that a document of the case names, or of a case that was opened from here or for a slot
     here; so are in turn those that it names or opened.
     """
     problems: list[Problem] = []
-    here = {p.paper.digest for p in parts}
+    here = {p.paper.digest for p in parts} | set(left or ())
     own = [p for p in parts if p.folder == DOCUMENTS]
     linked = [p for p in parts if p.folder == LINKED]
     many = {p.paper.step for p in own if p.paper.key is not None}
     for part in own:
         if case_of(part.paper) != case:
             problems.append(flaw(FOREIGN, part.name))
-        missing = named(part.paper) - here - roots(part.paper, many, bool(linked))
+        missing = named(part.paper) - here - roots(part.paper, many, bool(linked) or left is not None)
         problems += [flaw(REFERENCE, part.name, digest=digest.hex()) for digest in sorted(missing)]
     if re.fullmatch("[0-9a-f]{64}", case) is None or bytes.fromhex(case) not in here:
         problems.append(flaw(INCOMPLETE, f"{DOCUMENTS}/{case}"))

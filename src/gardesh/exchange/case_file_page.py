@@ -33,7 +33,11 @@ code { direction: ltr; unicode-bidi: isolate; font-size: .85em } .en { direction
 <p class="en" lang="en">Case <code>{{ about.case }}</code>, procedure <code>{{ about.procedure }}</code>, pack
 <code>{{ about.pack }}</code>, log <code>{{ about.origin }}</code>; {{ count }} documents. This page is for reading; what was
 signed is in <code>documents</code>. To check: <code>gardesh case verify FILE</code></p>
-{% for title, rows in groups if rows %}<h2>{{ title }}</h2>
+{% if about.reader %}<p>این پرونده برای <bdi>{{ about.reader }}</bdi> ساخته شده است: {{ part_fa }} سند در بخشی نشان داده شده و
+{{ left_fa }} سند آن که این خواننده مجاز به خواندنش نیست تنها با جایگاهش در دفتر آمده است.</p>
+<p class="en" lang="en">Made for <bdi>{{ about.reader }}</bdi>: {{ part }} documents are shown in part, and of {{ left }} that this reader
+may not read there is only the place on the log.</p>
+{% endif %}{% for title, rows in groups if rows %}<h2>{{ title }}</h2>
 {% for r in rows %}<section>
 <h3><bdi>{{ r.slot }}</bdi> — <bdi>{{ r.issuer }}</bdi></h3>
 <table>
@@ -115,6 +119,10 @@ def page(
         about=about,
         groups=[(OWN_TITLE, own), *((f"{LINKED_TITLE} {name}", made) for name, made in others.items())],
         count=len(rows),
+        part=(part := sum(not paper.complete for _, _, _, paper in rows)),
+        part_fa=persian_digits(str(part)),
+        left=(left := len(about.get("left_out", ()))),
+        left_fa=persian_digits(str(left)),
         count_fa=persian_digits(str(len(rows))),
     )
     return text.encode()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from gardesh.access import Access
+from gardesh.access import Found as FoundDocument
 from gardesh.exchange.case_file import (
     DOCUMENTS,
     KEYS,
     LINKED,
+    LeftOut,
     Part,
     describe,
     files,
@@ -16,11 +18,19 @@ from gardesh.exchange.case_file import (
     named_attachments,
 )
 from gardesh.exchange.case_file_container import write
-from gardesh.exchange.case_file_keys import KeyRing
+from gardesh.exchange.case_file_keys import ADMISSION, KeyRing
 from gardesh.model.document import Envelope, parse
+from gardesh.model.problem import Problem, define
+from gardesh.model.reading import NONE
+from gardesh.node import Node
+from gardesh.node import shown as permitted
 
-if TYPE_CHECKING:
-    from gardesh.node import Node
+EMPTY = define(
+    "case-file-empty",
+    403,
+    en="Nothing of the case {case} may be read by you.",
+    fa="شما مجاز به خواندن هیچ سندی از پرونده‌ی {case} نیستید.",
+)
 
 Found = tuple[int, Envelope]
 """(recorded_at, document)."""
@@ -60,6 +70,66 @@ def export(node: Node, case_id: str, *, linked: bool = True, attachments: int = 
     procedure = f"{label.partition('@')[0]}/{case.procedure.name}"
     about = describe(case_id, procedure, label, digest, parts[0].paper)
     return write(files(about, note, parts, ring, kept(node, parts, attachments)))
+
+
+def for_reader(node: Node, case_id: str, access: Access, *, attachments: int = ATTACHMENTS) -> bytes:
+    """The case file as one reader may see the case: its documents, and those of other cases that they name, whole or in
+    part as the graph gives the right; of its own documents that may not be read, the place on the log alone. Attachments
+    come with the documents that may be read whole. Each read is on record when this returns.
+
+    Raises `no-such-case`, and `case-file-empty` where nothing of it may be read.
+    """
+    access.case(case_id)
+    own = of_case(node, case_id)
+    others = linked_documents(node, case_id, own.values())
+    shown: dict[int, tuple[str, int, Envelope]] = {}
+    left: dict[int, Envelope] = {}
+    named_here = set().union(*(named(paper) for _, paper in own.values()))
+    for folder, found in ((DOCUMENTS, own), (LINKED, others)):
+        for position, (at, paper) in found.items():
+            right = access.right(FoundDocument(position, at, paper.case or paper.digest.hex(), paper))
+            if right != NONE:
+                shown[position] = (folder, at, permitted(paper, right))
+            elif folder == DOCUMENTS or paper.digest in named_here:
+                left[position] = paper
+    if not any(folder == DOCUMENTS for folder, _, _ in shown.values()):
+        raise Problem(EMPTY, case=case_id)
+    for position, (_, _, paper) in shown.items():
+        right = "all" if paper.complete else tuple(sorted(paper.subject))
+        node.note_read(access.org, position, right, "case file", access.now)
+    signed = [paper for _, _, paper in shown.values()]
+    everything = {
+        p: (KEYS, at, for_keys(paper)) for p, (at, paper) in key_documents(node, signed).items()
+    } | shown
+    note = node.log.checkpoint(node.sequencer.last_at)
+    times = {p: found[1] for p, found in everything.items()}
+    times |= {p: (own.get(p) or others[p])[0] for p in left}
+    receipts = dict(
+        zip(sorted(times), node.log.receipts([(p, times[p]) for p in sorted(times)], note), strict=True)
+    )
+    parts = [
+        Part(p, at, folder, paper, receipts[p].encode())
+        for p, (folder, at, paper) in sorted(everything.items())
+    ]
+    unshown = [
+        LeftOut(p, paper.digest, receipts[p].encode())
+        for p, paper in sorted(left.items())
+        if p not in everything
+    ]
+    ring = KeyRing()
+    for part in parts:
+        ring.register(part.position, part.name, part.paper)
+    last = next(part.paper for part in reversed(parts) if part.folder == DOCUMENTS)
+    digest = node.library.get(last.pack).digest.hex()
+    procedure = f"{last.pack.partition('@')[0]}/{last.procedure.rpartition('/')[2]}"
+    about = describe(case_id, procedure, last.pack, digest, parts[0].paper, access.org, unshown)
+    whole = [part for part in parts if part.paper.complete]
+    return write(files(about, note, parts, ring, kept(node, whole, attachments), unshown))
+
+
+def for_keys(paper: Envelope) -> Envelope:
+    """A document that registered keys, as anybody may see it: of an admission, whose the keys are."""
+    return permitted(paper, ("keys", "org")) if paper.type == ADMISSION and paper.disclosures else paper
 
 
 def kept(node: Node, parts: Iterable[Part], limit: int) -> dict[str, bytes]:

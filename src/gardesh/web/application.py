@@ -39,7 +39,7 @@ from gardesh.web.service import Service
 V1 = (
     documents.submit, documents.submit_bundle, documents.read, documents.receipt, documents.readers,
     attachments.download, attachments.begin, attachments.offset, attachments.append, attachments.cancel,
-    cases.cases, cases.case, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
+    cases.cases, cases.case, cases.file, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
     registers.register_entry, registers.search, operations.node, inbox.inbox, inbox.ack, inbox.stream,
     webhooks.make, webhooks.listed, webhooks.remove, webhooks.resume, webhooks.deliveries,
 )  # fmt: skip

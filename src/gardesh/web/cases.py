@@ -11,6 +11,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from gardesh import draft as drafting
 from gardesh import wire
 from gardesh.access import Access
+from gardesh.exchange.case_file_selection import for_reader
 from gardesh.expectation import returned_to
 from gardesh.model.calendar import iso, parse_instant
 from gardesh.model.document import attachment
@@ -145,6 +146,27 @@ async def documents(request: Asked, name: Name, cursor: Cursor = None, limit: Li
         return {"documents": found, "next": paging.write(following) if following is not None else None}
 
     return answer.tagged(request, await service_of(request).ask(request, question))
+
+
+@get(
+    "/cases/{name:str}/file",
+    summary="The case file",
+    responses={
+        **gives(bytes, "…", says="A ZIP that anyone can check offline.", kind="application/zip"),
+        **refuses(401, 403, 404),
+    },
+    security=SIGNED,
+)
+async def file(request: Asked, name: Name) -> Response[bytes]:
+    """What the caller may read of the case, whole or in part, with all proofs: one file that needs no node and no network to
+    be checked (`gardesh case verify`). Of what it may not read, there is the place on the log alone. Each read is on record.
+    Attachments come along up to 64 MiB."""
+    made = await service_of(request).ask(request, lambda access: for_reader(access.node, name, access))
+    headers = {
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="{name[:16]}.case.zip"',
+    }
+    return Response(made, media_type="application/zip", headers=headers)
 
 
 def told(wait: dict[str, Any], access: Access, name: str) -> dict[str, Any]:
