@@ -60,6 +60,7 @@ def test_bodies_are_described_where_they_are_taken(description: Any) -> None:
     assert taking == {
         ("/v1/documents", "post"), ("/v1/documents/bundle", "post"), ("/v1/drafts", "post"), ("/token", "post"),
         ("/v1/uploads/{name}", "patch"), ("/entries", "post"), ("/v1/inbox/ack", "post"),
+        ("/v1/webhooks", "post"), ("/v1/webhooks/{name}/resume", "post"),
     }  # fmt: skip
 
 

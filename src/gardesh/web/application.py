@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.openapi.spec.oauth_flow import OAuthFlow
 from litestar.openapi.spec.oauth_flows import OAuthFlows
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from opentelemetry.trace import Span
 
 from gardesh.model.problem import Problem
 from gardesh.web import (
@@ -51,6 +52,7 @@ makes each signature another), or by an access token from `/token`. Documents th
 signature is in them. Submitting is idempotent by digest, so there is no Idempotency-Key. Refusals are problems
 (RFC 9457) with a stable `code`, a JSON pointer, and a sentence in Persian and in English. Lists are paged by `cursor`;
 answers have entity tags, and If-None-Match gives 304."""
+TRACED = (b"traceparent", b"tracestate")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What is counted by name; whatever else a client writes as its method is counted together."""
 HEADERS = [
@@ -144,14 +146,22 @@ def surround(app: ASGIApp, service: Service, report: Report) -> ASGIApp:
                 sent += len(message.get("body", b""))
             await send(message)
 
-        try:
-            await app(scope, receive, telling)
-        finally:
+        def answered(span: Span | None) -> None:
             spent = time.perf_counter() - begun
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = scope.get("path_template") or "unknown"
             service.counts.requests.labels(method, route, str(status)).inc()
             service.counts.seconds.labels(method, route).observe(spent)
+            if span is not None:
+                service.traces.answered(span, method, route, status, state)
+                state["trace"] = f"{span.get_span_context().trace_id:032x}"
             report.request(name, method, route, status, spent, sent, state)
+
+        given = {k.decode(): v.decode("latin-1") for k, v in scope["headers"] if k in TRACED}
+        with service.traces.request(scope["method"][:10], given) as span:
+            try:
+                await app(scope, receive, telling)
+            finally:
+                answered(span)
 
     return within

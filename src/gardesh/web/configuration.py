@@ -110,6 +110,15 @@ class Operations(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 20
 
 
+class Telemetry(Struct, forbid_unknown_fields=True, frozen=True):
+    """Traces for a collector of OpenTelemetry."""
+
+    endpoint: Annotated[
+        str, Meta(description="OTLP over HTTP, as http://collector:4318/v1/traces; empty: no traces.")
+    ] = ""
+    share: Annotated[float, Meta(ge=0, le=1, description="Of requests, how many begin a trace.")] = 1.0
+
+
 class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     """All of it."""
 
@@ -118,6 +127,7 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     tokens: Tokens = field(default_factory=Tokens)
     webhooks: Webhooks = field(default_factory=Webhooks)
     operations: Operations = field(default_factory=Operations)
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 def load(file: Path) -> Configuration:

@@ -17,7 +17,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.web import answer
 from gardesh.web.answer import MEDIA_TYPE, REQUEST_MALFORMED
 from gardesh.web.description import CASE, ETAG, HEX, OPEN, SIGNED, gives, refuses, takes
-from gardesh.web.service import Asked, Service, service_of
+from gardesh.web.service import Asked, service_of
 
 BUNDLE_TOO_MANY = define(
     "bundle-too-many",
@@ -72,9 +72,8 @@ async def submit(request: Asked) -> Response[bytes]:
     if kind not in READ_KINDS:
         raise Problem(MEDIA_TYPE, given=kind[:100], wanted=SD_JWT)
     body = (await answer.body_of(request, service.configuration.limits.document_bytes)).strip()
-    settled = await service.desk.submit([body])
+    settled = await service.submit([body])
     told = settled.answers[0]
-    count(service, [told])
     if isinstance(told, Problem):
         raise told
     new = told.position >= settled.before
@@ -85,12 +84,6 @@ def accepted(told: Accepted) -> wire.Accepted:
     return wire.Accepted(
         told.digest.hex(), told.position, iso(told.recorded_at), told.case, told.receipt.encode().decode()
     )
-
-
-def count(service: Service, answers: list[Answer]) -> None:
-    refused = sum(isinstance(a, Problem) for a in answers)
-    service.counts.documents.labels("accepted").inc(len(answers) - refused)
-    service.counts.documents.labels("refused").inc(refused)
 
 
 @post(
@@ -136,8 +129,7 @@ async def submit_bundle(request: Asked) -> Response[bytes]:
         raise Problem(REQUEST_MALFORMED, where="the body", reason=str(error)) from None
     if len(papers) > limits.bundle_documents:
         raise Problem(BUNDLE_TOO_MANY, count=len(papers), limit=limits.bundle_documents)
-    settled = await service.desk.submit([p.strip().encode("utf-8", "surrogatepass") for p in papers])
-    count(service, settled.answers)
+    settled = await service.submit([p.strip().encode("utf-8", "surrogatepass") for p in papers])
     lang = answer.language(request.headers.get("accept-language", ""))
     notes = [a.receipt.checkpoint for a in settled.answers if isinstance(a, Accepted)]
     told = [item(a, n, lang) for n, a in enumerate(settled.answers)]

@@ -41,11 +41,10 @@ class Report:
             "event": "request", "id": name, "method": method, "route": route, "status": status,
             "ms": round(seconds * 1000, 2), "bytes": size, "by": state.get("by", "nobody"),
         }  # fmt: skip
-        if "code" in state:
-            line["code"] = state["code"]
+        line |= {member: state[member] for member in ("code", "trace") if member in state}
         if isinstance(fault, BaseException):
             line["fault"] = type(fault).__name__
-            line["trace"] = [
+            line["where"] = [
                 f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(fault.__traceback__)
             ]
         self.line("error" if status >= 500 else "info", line)

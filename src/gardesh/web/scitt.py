@@ -23,7 +23,6 @@ from gardesh.record.views import NO_SUCH_DOCUMENT
 from gardesh.web import answer
 from gardesh.web.authentication import in_force
 from gardesh.web.description import HEX, OPEN, gives, takes
-from gardesh.web.documents import count
 from gardesh.web.service import Asked, service_of
 
 NO_SUCH_LOG_KEY = define(
@@ -84,8 +83,7 @@ async def register(request: Asked) -> Response[bytes]:
         return in_force(node, statement.document.kid, service.desk.clock())[1]
 
     signed_statement.verify(statement, await service.desk.ask(key))
-    told = (await service.desk.submit([statement.data])).answers[0]
-    count(service, [told])
+    told = (await service.submit([statement.data])).answers[0]
     if isinstance(told, Problem):
         raise told
 

@@ -88,6 +88,7 @@ class Server:
         finally:
             self.desk.close()
             self.bound.close()
+            self.service.traces.close()
             self.report.event("stopped")
 
     def stop(self) -> None:

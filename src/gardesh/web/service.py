@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 from litestar import Request
 
 from gardesh.access import Access
+from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
 from gardesh.web import authentication
 from gardesh.web.authentication import Credential
 from gardesh.web.configuration import Configuration
 from gardesh.web.counts import Counts
-from gardesh.web.desk import Desk
+from gardesh.web.desk import Desk, Settled
 from gardesh.web.rate import Once, Rate
 from gardesh.web.token import Tokens
+from gardesh.web.traces import Traces
 
 T = TypeVar("T")
 Asked = Request[Any, Any, Any]
@@ -41,9 +43,11 @@ class Service:
     stopping: Callable[[], bool] = lambda: False
     assertions: Once = field(default_factory=Once)
     rate: Rate = field(init=False)
+    traces: Traces = field(init=False)
 
     def __post_init__(self) -> None:
         self.rate = Rate(self.configuration.limits.rate, self.configuration.limits.burst)
+        self.traces = Traces(self.configuration.telemetry.endpoint, self.configuration.telemetry.share)
 
     def credential(self, request: Asked, body: bytes | None = b"") -> Credential:
         """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, and
@@ -74,7 +78,17 @@ class Service:
         def within(node: Node) -> T:
             return question(credential.access(node, self.desk.clock(), self.once))
 
-        return await self.desk.ask(within)
+        with self.traces.within("record.ask", waiting=self.desk.waiting):
+            return await self.desk.ask(within)
+
+    async def submit(self, documents: Sequence[bytes]) -> Settled:
+        """As `Desk.submit`; what became of each is counted."""
+        with self.traces.within("record.submit", documents=len(documents), waiting=self.desk.waiting):
+            settled = await self.desk.submit(documents)
+        refused = sum(isinstance(a, Problem) for a in settled.answers)
+        self.counts.documents.labels("accepted").inc(len(settled.answers) - refused)
+        self.counts.documents.labels("refused").inc(refused)
+        return settled
 
     def target(self, request: Asked) -> str:
         """The URI that was asked for, as the client knows it."""
