@@ -6,7 +6,7 @@ To who may not see it, a case or a document is as if it were not there: the same
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -30,6 +30,8 @@ NOT_ABOUT_YOU = define(
     en="Who read a document is shown to its issuer and to those it is about.",
     fa="اینکه چه کسی سندی را خوانده به صادرکننده‌ی آن و به کسانی نشان داده می‌شود که سند درباره‌ی آن‌هاست.",
 )
+LOOKED = 500
+"""How many rows are looked at for one answer at most, however few of them may be shown."""
 NAME = re.compile("[0-9a-f]{64}|[0-9]{1,18}")
 """A document's digest or its position; never the beginning of a digest, which could be guessed at."""
 
@@ -79,8 +81,8 @@ class Access:
             asked = "SELECT 1 FROM waits WHERE case_id = ? AND role = ? AND (org IS NULL OR org = ?) AND state <> 'unknown'"
             if store.one(f"{asked} LIMIT 1", case_id, role, org):
                 return True
-        case = self.node.sequencer.cases.get(case_id)
-        return any(self._about(h.about) for s in case.steps for slot in s.slots.values() if (h := slot.head))
+        about = "SELECT 1 FROM subjects WHERE case_id = ? AND about = ? LIMIT 1"
+        return any(store.one(about, case_id, name) is not None for name in sorted({org, *self.known_as}))
 
     def _about(self, about: Any) -> bool:
         return any(who == self.org or who in self.known_as for who in about)
@@ -122,16 +124,16 @@ class Access:
             self.org, found.case, found.paper, found.position, found.recorded_at, self.now, self.roles
         )
 
-    def read(self, name: str, purpose: str, held: str = "") -> tuple[bytes, str, Found]:
+    def read(self, name: str, purpose: str, held: Collection[str] = ()) -> tuple[bytes, str, Found]:
         """The document with what may be read of it, and the SHA-256 of these bytes in hex.
 
-        The read is on record when this returns, but not when the caller holds these very bytes: `held` is then the
-        digest that comes back, and the bytes are empty. Raises `no-such-document`.
+        The read is on record when this returns, but not when the caller holds these very bytes: their digest is then
+        among `held`, and the bytes are empty. Raises `no-such-document`.
         """
         found, right = self.found(name)
         data = shown(found.paper, right).data
         version = sha256(data).hexdigest()
-        if held == version:
+        if version in held:
             return b"", version, found
         self.node.note_read(self.org, found.position, right, purpose, self.now)
         return data, version, found
@@ -147,8 +149,8 @@ class Access:
         self.case(case_id)
         shown: list[dict[str, Any]] = []
         last = after
-        for row in self._rows(case_id, after):
-            if len(shown) == limit:
+        for looked, row in enumerate(self._rows(case_id, after)):
+            if len(shown) == limit or looked == LOOKED:
                 return shown, last
             found = Found(row[0], row[1], case_id, parse(bytes(row[2]) + bytes(row[3])))
             last = found.position
@@ -166,8 +168,11 @@ class Access:
             yield from rows
             after = rows[-1][0]
 
-    def readers(self, name: str) -> list[dict[str, Any]]:
-        """Who read a document, when, which fields, and for what. Raises `no-such-document`, `not-about-you`."""
+    def readers(self, name: str, after: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+        """Who read a document, when, which fields, and for what, the oldest first, without the first `after`.
+
+        Raises `no-such-document`, `not-about-you`.
+        """
         found, right = self.found(name)
         case = self.node.sequencer.cases.get(found.case)
         step = case.step_named(found.paper.step)
@@ -176,7 +181,20 @@ class Access:
         about = next((h.about for h in heads if h.digest == found.paper.digest), ())
         if found.paper.issuer != self.org and not (right == reading.ALL and self._about(about)):
             raise Problem(NOT_ABOUT_YOU)
-        return [{**r, "at": iso(r["at"])} for r in self.node.readers(str(found.position))]
+        return [{**r, "at": iso(r["at"])} for r in self.node.readers(str(found.position), after, limit)]
+
+    def reads_behind(self, register: str, key: str, row: Row, balance: bool) -> bool:
+        """Whether the documents behind an entry may be read whole: of a balance, all that were posted to it."""
+        digests = [(row.digest,)]
+        if balance:
+            sql = "SELECT DISTINCT digest FROM entries WHERE register = ? AND key = ? LIMIT ?"
+            digests = self.node.store.rows(sql, register, key, LOOKED + 1)
+        try:
+            return len(digests) <= LOOKED and all(
+                self.found(bytes(digest).hex())[1] == reading.ALL for (digest,) in digests
+            )
+        except Problem:
+            return False
 
     def attachment(self, name: str, digest: str, purpose: str) -> dict[str, Any]:
         """The claim of an attachment (`size`, `mediaType`, `name`) of a document that may be read whole; the read is on
@@ -188,23 +206,28 @@ class Access:
         self.node.note_read(self.org, found.position, right, purpose, self.now)
         return dict(named[digest])
 
-    def search(self, kind: str, value: str, limit: int) -> list[dict[str, Any]]:
-        """The newest documents with this business key that may be read."""
+    def search(
+        self, kind: str, value: str, limit: int, before: int | None = None
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """The newest documents with this business key that may be read, of those before a position; and where to look on,
+        if there are more to look at."""
         rows = self.node.store.rows(
-            "SELECT position FROM identifiers WHERE kind = ? AND value = ? ORDER BY position DESC LIMIT 200",
+            "SELECT position FROM identifiers WHERE kind = ? AND value = ? AND position < ? ORDER BY position DESC LIMIT ?",
             kind,
             value,
+            NOWHERE if before is None else before,
+            LOOKED,
         )
         shown: list[dict[str, Any]] = []
         for (position,) in rows:
+            if len(shown) == limit:
+                return shown, position + 1
             try:
                 shown.append(described(*self.found(str(position))))
             except Problem as problem:
                 if problem.code != NO_SUCH_DOCUMENT:
                     raise
-            if len(shown) == limit:
-                break
-        return shown
+        return shown, int(rows[-1][0]) if len(rows) == LOOKED else None
 
     # -- registers ----------------------------------------------------------------------------------------
 
@@ -228,13 +251,8 @@ def entry(node: Node, register: str, key: str, at: int, access: Access | None) -
     row = registers.last(register, key, size) if balance else registers.entry(register, key, size, at)
     if row is None or (not balance and row.value is None):
         raise missing
-    if not declared.public:
-        try:
-            right = access.found(row.digest.hex())[1] if access is not None else reading.NONE
-        except Problem:
-            raise missing from None
-        if right != reading.ALL:
-            raise missing
+    if not declared.public and (access is None or not access.reads_behind(register, key, row, balance)):
+        raise missing
     return told(register, key, row)
 
 

@@ -64,6 +64,10 @@ class Attachments(Protocol):
         """The size in bytes of the attachment of this SHA-256; None if it is not here."""
         ...
 
+    def held_by(self, digest: bytes, owner: str) -> bool:
+        """Whether that organisation brought it, or may name it as if it had."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -205,7 +209,9 @@ class Intake:
         if self.attachments is not None:
             for n, named in enumerate(envelope.attachments):
                 digest = named["id"].rpartition(":")[2]
-                if self.attachments.size_of(bytes.fromhex(digest)) != named["size"]:
+                raw = bytes.fromhex(digest)
+                here = self.attachments.size_of(raw) == named["size"]
+                if not here or not self.attachments.held_by(raw, envelope.issuer):
                     raise Problem(ATTACHMENT_MISSING, f"/attachments/{n}", digest=digest, size=named["size"])
         return self.sequencer.accept(envelope, now)
 

@@ -181,15 +181,11 @@ class Node:
         case = self.sequencer.cases.get(case_id)
         found_step = case.step_named(paper.step)
         assert found_step is not None
-        slots = found_step[0].steps[found_step[1].index].slots
-        found = [
-            h for s in slots.values() for h in (*s.past, s.head) if h is not None and h.digest == paper.digest
-        ]
-        head = (
-            found[0]
-            if found
-            else Head(paper.digest, paper.issuer, at, position, paper.key or "", paper.subject)
-        )
+        slot = found_step[0].steps[found_step[1].index].slots.get(paper.key or "")
+        heads = (*slot.past, slot.head) if slot is not None else ()
+        head = next((h for h in heads if h is not None and h.digest == paper.digest), None)
+        if head is None:
+            head = Head(paper.digest, paper.issuer, at, position, paper.key or "", paper.subject)
         held = self.sequencer.registers.roles(org, now)
         acting = held if roles is None else held & roles
         return reading.right(case, org, acting, paper.step, head.key, head, self.known_as(org, now))
@@ -207,11 +203,14 @@ class Node:
             raise Problem(NO_SUCH_BLOB, digest=digest.hex())
         return self.blobs.read(digest)
 
-    def readers(self, name: str) -> list[dict[str, Any]]:
-        """Who read a document, when, which fields and for what: for those it is about."""
+    def readers(self, name: str, after: int = 0, limit: int = 1_000_000) -> list[dict[str, Any]]:
+        """Who read a document, when, which fields and for what, the oldest first: for those it is about."""
         position, _, _, _ = Views(self.store, self.library).document(name)
         rows = self.store.rows(
-            "SELECT at, reader, fields, purpose FROM reads WHERE position = ? ORDER BY id", position
+            "SELECT at, reader, fields, purpose FROM reads WHERE position = ? ORDER BY id LIMIT ? OFFSET ?",
+            position,
+            limit,
+            after,
         )
         return [dict(zip(("at", "reader", "fields", "purpose"), r, strict=True)) for r in rows]
 

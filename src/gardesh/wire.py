@@ -98,9 +98,10 @@ class Read(Struct):
 
 
 class Readers(Struct):
-    """Who read a document."""
+    """A page of who read a document, the oldest first."""
 
     readers: list[Read]
+    next: str | None
 
 
 class CaseRow(Struct):

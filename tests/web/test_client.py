@@ -81,7 +81,7 @@ def test_the_client_that_does_not_wait(area: Served) -> None:
             assert (await ali.case(opened.case)).opener == "ali"
             assert [d.position async for d in ali.documents(opened.case)] == [opened.position]
             assert parse(await ali.read(opened.digest, "mine")).subject == application()
-            assert [r.reader for r in await ali.readers(opened.digest)] == ["ali"]
+            assert [r.reader async for r in ali.readers(opened.digest)] == ["ali"]
             assert [w async for w in ali.worklist()] == []
             assert (await ali.node()).size == opened.position + 1
             assert (await ali.checkpoint()).startswith(b"gardesh.example/market\n")

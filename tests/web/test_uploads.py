@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from served import Served, Signing, serving, until
 
 from gardesh import wire
-from gardesh.client import Client, Token
+from gardesh.client import Client, Refused, Token
 from gardesh.client import call as calls
 from gardesh.model import http_signature
 from gardesh.model.problem import Problem
@@ -55,7 +57,11 @@ def test_an_upload_goes_on_where_it_ended(served: Served) -> None:
         whole = part(ali, upload, 6, b"second", last=True)
         assert whole.json()["digest"] == sha256(b"first second").hexdigest()
         assert whole.headers["upload-complete"] == "?1"
-        assert ali.head(f"/v1/uploads/{upload}").status_code == 404
+        gone = ali.head(f"/v1/uploads/{upload}")
+        assert (gone.headers["upload-complete"], gone.headers["upload-offset"]) == ("?1", "12")
+        again = part(ali, upload, 6, b"second", last=True)
+        assert again.json() == whole.json()
+        assert part(ali, upload, 12, b"more").json()["code"] == "no-such-upload"
 
 
 def test_an_upload_is_its_owners(served: Served) -> None:
@@ -178,7 +184,9 @@ def test_an_attachment_is_read_whole_or_in_part_by_who_may(served: Served) -> No
 
 def test_a_damaged_attachment_is_never_given_as_whole(served: Served) -> None:
     document, digest = attached(served, b"x" * 3_000_000)
-    place = next(p for p in served.server.service.blobs.folder.rglob("*") if p.is_file())
+    place = next(
+        p for p in served.server.service.blobs.folder.rglob("*") if p.is_file() and p.stat().st_size > 1000
+    )
     raw = bytearray(place.read_bytes())
     raw[2_500_000] ^= 1
     place.write_bytes(raw)
@@ -199,6 +207,75 @@ def test_a_range_is_within_the_attachment(field: str, size: int) -> None:
         first, count = found
         assert 0 <= first < size
         assert 0 < count <= size - first
+
+
+def test_nobody_gets_at_an_attachment_by_naming_it(served: Served) -> None:
+    """Its digest and its size are in the clear part of a document that many may read."""
+    document, digest = attached(served, b"a medical file")
+    named = wire.Attachment(digest, 14, "text/plain")
+    case = served.by("ali").get("/v1/cases").json()["cases"][0]["case"]
+    with Client(served.url, Token("neighbour", key_of("neighbour"), clock=served.seconds)) as neighbour:
+        wanted = wire.DraftWanted(step="objection", case=case, key="o1", attachments=[named])
+        with pytest.raises(Refused) as caught:
+            neighbour.issue(wanted, {"reason": "noise"}, "neighbour", key_of("neighbour"))
+        assert caught.value.code == "attachment-missing"
+        sent = neighbour.upload(io.BytesIO(b"a medical file"))  # who has the bytes may name them
+        assert sent.digest == digest
+        neighbour.issue(wanted, {"reason": "noise"}, "neighbour", key_of("neighbour"))
+    assert document
+
+
+def test_what_is_whole_cannot_be_written_to_any_more(tmp_path: Path) -> None:
+    """Neither while it is given its name, nor by who had it open before."""
+    blobs = Blobs(tmp_path / "blobs")
+    uploads = Uploads(blobs, 3)
+    digest, _ = blobs.put(io.BytesIO(b"whole"), "sara")
+    name = uploads.start("ali")
+    path = uploads._path("ali", name)
+    with uploads.writing("ali", name, 0) as growing:
+        growing.write(b"whole")
+        with path.open("r+b") as early:
+            with pytest.raises(Problem) as busy, uploads.writing("ali", name, 5):
+                pass
+            assert busy.value.code == "upload-busy"
+            assert growing.finish() == (digest, 5)
+            assert not uploads._is(early, "ali", name)
+    with pytest.raises(Problem) as caught, uploads.writing("ali", name, 5):
+        pass
+    assert caught.value.code == "no-such-upload"
+    assert b"".join(blobs.read(digest)) == b"whole"
+    assert blobs.held_by(digest, "ali")
+    assert blobs.held_by(digest, "sara")
+    assert not blobs.held_by(digest, "city")
+    assert uploads.done("ali", name) == (digest, 5)
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    """In a process of its own that may write no file of more than 64 kB."""
+    script = """
+import io, resource, signal, sys
+from pathlib import Path
+from gardesh.model.problem import Problem
+from gardesh.record.blobs import Blobs
+from gardesh.record.uploads import Uploads
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+blobs = Blobs(Path(sys.argv[1]))
+for attempt in (lambda: blobs.put(io.BytesIO(bytes(100_000))), lambda: grow()):
+    def grow():
+        uploads = Uploads(blobs, 2)
+        name = uploads.start("ali")
+        with uploads.writing("ali", name, 0) as growing:
+            growing.write(bytes(100_000))
+    try:
+        attempt()
+    except Problem as problem:
+        print(problem.code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["storage-full", "storage-full"]
 
 
 def test_two_do_not_write_to_one_upload(tmp_path: Path) -> None:

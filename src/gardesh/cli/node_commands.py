@@ -239,7 +239,7 @@ def sign(
         deficiencies=[deficient(d) for d in deficiency or []] or None,
         valid_until_ms=parse_instant(valid_until) if valid_until else None,
         for_slot=for_slot,
-        attachments=[attached(p) for p in attach or []] or None,
+        attachments=[attached(p, issuer) for p in attach or []] or None,
     )
     content: Any = canonical.decode(read_file(subject)) if subject is not None else {}
     content = drafting.fill(procedure, name, content, node.sequencer.registers, moment)
@@ -262,10 +262,10 @@ def deficient(text: str) -> dict[str, Any]:
     }
 
 
-def attached(path: Path) -> dict[str, Any]:
+def attached(path: Path, owner: str | None = None) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
-            digest, size = blobs().put(stream)
+            digest, size = blobs().put(stream, owner)
     except OSError as error:
         raise Problem(FILE_UNREADABLE, file=str(path), reason=error.strerror or "unknown") from None
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -108,13 +108,27 @@ class AsyncClient:
         """The C2SP tlog-proof of a document."""
         return await self.run(calls.receipt(document))
 
-    async def readers(self, document: str) -> list[wire.Read]:
-        """Who read a document."""
-        return (await self.run(calls.get(f"/v1/documents/{document}/readers", wire.Readers))).readers
+    async def readers(self, document: str) -> AsyncIterator[wire.Read]:
+        """Who read a document, the oldest first."""
+        cursor: str | None = None
+        while True:
+            page = await self.run(calls.get(f"/v1/documents/{document}/readers", wire.Readers, cursor=cursor))
+            for each in page.readers:
+                yield each
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
 
-    async def search(self, kind: str, value: str) -> list[wire.Described]:
-        """Documents by a business key."""
-        return (await self.run(calls.get("/v1/search", wire.Documents, kind=kind, value=value))).documents
+    async def search(self, kind: str, value: str) -> AsyncIterator[wire.Described]:
+        """Documents by a business key, the newest first."""
+        cursor: str | None = None
+        while True:
+            page = await self.run(
+                calls.get("/v1/search", wire.Documents, kind=kind, value=value, cursor=cursor)
+            )
+            for each in page.documents:
+                yield each
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
 
     # -- cases --------------------------------------------------------------------------------------------
 
@@ -140,7 +154,7 @@ class AsyncClient:
             page = await self.run(calls.get(f"/v1/cases/{case}/documents", wire.Documents, cursor=cursor))
             for each in page.documents:
                 yield each
-            if (cursor := page.next) is None:
+            if (cursor := calls.further(cursor, page.next)) is None:
                 return
 
     async def cases(self, part: str = "opened") -> AsyncIterator[wire.CaseRow]:
@@ -150,7 +164,7 @@ class AsyncClient:
             page = await self.run(calls.get("/v1/cases", wire.Cases, part=part, cursor=cursor))
             for each in page.cases:
                 yield each
-            if (cursor := page.next) is None:
+            if (cursor := calls.further(cursor, page.next)) is None:
                 return
 
     async def worklist(self) -> AsyncIterator[wire.Work]:
@@ -160,7 +174,7 @@ class AsyncClient:
             page = await self.run(calls.get("/v1/worklist", wire.Worklist, cursor=cursor))
             for each in page.work:
                 yield each
-            if (cursor := page.next) is None:
+            if (cursor := calls.further(cursor, page.next)) is None:
                 return
 
     # -- notices ------------------------------------------------------------------------------------------

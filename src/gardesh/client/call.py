@@ -74,6 +74,13 @@ def get(path: str, shape: type[T], **params: str | int | None) -> Call[T]:
     return Call("GET", path, typed(shape), {k: v for k, v in params.items() if v is not None})
 
 
+def further(cursor: str | None, following: str | None) -> str | None:
+    """Where the next page begins. Raises `Unexpected` for a node that would lead round in a circle."""
+    if following is not None and following == cursor:
+        raise Unexpected("the next page is the same again")
+    return following
+
+
 def submit(document: bytes, policy: Policy | None) -> Call[wire.Accepted]:
     """Submit a document; with `policy`, its receipt is verified against the digest of what was sent."""
 

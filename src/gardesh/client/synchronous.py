@@ -106,13 +106,23 @@ class Client:
         """The C2SP tlog-proof of a document."""
         return self.run(calls.receipt(document))
 
-    def readers(self, document: str) -> list[wire.Read]:
-        """Who read a document."""
-        return self.run(calls.get(f"/v1/documents/{document}/readers", wire.Readers)).readers
+    def readers(self, document: str) -> Iterator[wire.Read]:
+        """Who read a document, the oldest first."""
+        cursor: str | None = None
+        while True:
+            page = self.run(calls.get(f"/v1/documents/{document}/readers", wire.Readers, cursor=cursor))
+            yield from page.readers
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
 
-    def search(self, kind: str, value: str) -> list[wire.Described]:
-        """Documents by a business key."""
-        return self.run(calls.get("/v1/search", wire.Documents, kind=kind, value=value)).documents
+    def search(self, kind: str, value: str) -> Iterator[wire.Described]:
+        """Documents by a business key, the newest first."""
+        cursor: str | None = None
+        while True:
+            page = self.run(calls.get("/v1/search", wire.Documents, kind=kind, value=value, cursor=cursor))
+            yield from page.documents
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
 
     # -- cases --------------------------------------------------------------------------------------------
 
@@ -137,7 +147,7 @@ class Client:
         while True:
             page = self.run(calls.get(f"/v1/cases/{case}/documents", wire.Documents, cursor=cursor))
             yield from page.documents
-            if (cursor := page.next) is None:
+            if (cursor := calls.further(cursor, page.next)) is None:
                 return
 
     def cases(self, part: str = "opened") -> Iterator[wire.CaseRow]:
@@ -146,7 +156,7 @@ class Client:
         while True:
             page = self.run(calls.get("/v1/cases", wire.Cases, part=part, cursor=cursor))
             yield from page.cases
-            if (cursor := page.next) is None:
+            if (cursor := calls.further(cursor, page.next)) is None:
                 return
 
     def worklist(self) -> Iterator[wire.Work]:
@@ -155,7 +165,7 @@ class Client:
         while True:
             page = self.run(calls.get("/v1/worklist", wire.Worklist, cursor=cursor))
             yield from page.work
-            if (cursor := page.next) is None:
+            if (cursor := calls.further(cursor, page.next)) is None:
                 return
 
     # -- notices ------------------------------------------------------------------------------------------

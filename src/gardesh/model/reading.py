@@ -47,7 +47,11 @@ def right(
         return ALL
     for step, refs, deep in steps_that_read(case.procedure, made.index):
         state = case.steps[step.index]
-        for name, slot in [*state.slots.items(), *([(WINDOW, state.window)] if step.many else [])]:
+        alone = not deep and made.multiple and all(ref.same_key for _, _, ref in refs)
+        own = [(key, state.slots[key])] if alone and key in state.slots else []
+        for name, slot in chain(
+            own if alone else state.slots.items(), [(WINDOW, state.window)] if step.many else []
+        ):
             serves = holds_now(case, org, roles, step.index, name, slot)
             relied = [rest for o, turn, rest in slot.reliances if o == org and was_head(head, turn)]
             if deep and (serves or relied):

@@ -1,7 +1,12 @@
-"""Attachments: blobs named by their SHA-256, kept as files, streamed in and out with flat memory."""
+"""Attachments: blobs named by their SHA-256, kept as files, streamed in and out with flat memory.
+
+Beside a blob stands an empty file for each who brought it: nobody names in a document what only others had. What was put
+here without an owner, by whoever runs the node, anybody may name.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -30,6 +35,13 @@ BLOB_BROKEN = define(
     en="The stored attachment {digest} is not what its name says.",
     fa="پیوست نگه‌داشته‌شده‌ی {digest} آن نیست که نامش می‌گوید.",
 )
+STORAGE_FULL = define(
+    "storage-full",
+    507,
+    en="The node has no room for this now: {reason}.",
+    fa="گره اکنون برای این جا ندارد: {reason}.",
+)
+ANYBODY = "anybody"
 CHUNK = 1 << 20
 INCOMING = ".incoming-"
 DEFAULT_LIMIT = 8 << 30
@@ -45,8 +57,11 @@ class Blobs:
         name = digest.hex()
         return self.folder / name[:2] / name[2:]
 
-    def put(self, stream: BinaryIO) -> tuple[bytes, int]:
-        """Store what `stream` gives; returns its SHA-256 and its size in bytes. Raises `blob-too-large`."""
+    def put(self, stream: BinaryIO, owner: str | None = None) -> tuple[bytes, int]:
+        """Store what `stream` gives, as brought by `owner`; returns its SHA-256 and its size in bytes.
+
+        Raises `blob-too-large`, `storage-full`.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         seen, size = hashlib.sha256(), 0
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=INCOMING)
@@ -60,15 +75,19 @@ class Blobs:
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
-            self._name(name, seen.digest())
+            self._name(name, seen.digest(), owner)
+        except OSError as error:
+            Path(name).unlink(missing_ok=True)
+            raise full(error) from None
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
         return seen.digest(), size
 
-    def adopt(self, path: Path) -> tuple[bytes, int]:
-        """Make a file of this folder a blob: its SHA-256 and its size in bytes. Durable when it returns; the file is then
-        gone from where it was. Raises `blob-too-large`, and leaves the file."""
+    def adopt(self, path: Path, owner: str) -> tuple[bytes, int]:
+        """Make a file of this folder, to which nobody writes any more, a blob that `owner` brought: its SHA-256 and its
+        size in bytes. Durable when it returns; the file is then gone from where it was. Raises `blob-too-large`, and
+        leaves the file."""
         seen, size = hashlib.sha256(), 0
         with path.open("rb") as source:
             while chunk := source.read(CHUNK):
@@ -77,15 +96,25 @@ class Blobs:
             if size > self.limit:
                 raise Problem(BLOB_TOO_LARGE, limit=self.limit)
             os.fsync(source.fileno())
-        self._name(str(path), seen.digest())
+        self._name(str(path), seen.digest(), owner)
         return seen.digest(), size
 
-    def _name(self, written: str, digest: bytes) -> None:
+    def _name(self, written: str, digest: bytes, owner: str | None) -> None:
         place = self._path(digest)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         os.replace(written, place)
+        self._mark(digest, owner).touch(mode=0o600)
         _sync(place.parent)
         _sync(self.folder)
+
+    def _mark(self, digest: bytes, owner: str | None) -> Path:
+        place = self._path(digest)
+        by = ANYBODY if owner is None else hashlib.sha256(owner.encode()).hexdigest()[:32]
+        return place.with_name(f"{place.name}.by-{by}")
+
+    def held_by(self, digest: bytes, owner: str) -> bool:
+        """Whether `owner` brought this blob, or whoever runs the node put it here for anybody."""
+        return self._mark(digest, owner).exists() or self._mark(digest, None).exists()
 
     def size_of(self, digest: bytes) -> int | None:
         """The size in bytes of a blob that is here, else None."""
@@ -137,6 +166,13 @@ class Blobs:
             while count and (chunk := source.read(min(CHUNK, count))):
                 count -= len(chunk)
                 yield chunk
+
+
+def full(error: OSError) -> Exception:
+    """What the disk said, as a Problem where it is that it is full."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return Problem(STORAGE_FULL, reason=error.strerror or "full")
+    return error
 
 
 def _sync(folder: Path) -> None:

@@ -156,6 +156,7 @@ subjects = Table(
     Column("case_id", Name, nullable=False),
     Column("step", Text, nullable=False),
     Column("key", Text, nullable=False),
+    Index("subjects_of_case", "case_id", "about"),
 )
 identifiers = Table(
     "identifiers",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gardesh.model.problem import Problem, define
-from gardesh.record.blobs import BLOB_TOO_LARGE, INCOMING, Blobs
+from gardesh.record.blobs import BLOB_TOO_LARGE, INCOMING, Blobs, full
 
 NO_SUCH_UPLOAD = define(
     "no-such-upload",
@@ -84,29 +84,50 @@ class Uploads:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Problem(UPLOAD_BUSY) from None
+            if not self._is(file, owner, name):  # it was finished, or cancelled, in between
+                raise Problem(NO_SUCH_UPLOAD, id=name[:64])
             size = file.seek(0, os.SEEK_END)
             if size != offset:
                 raise Problem(UPLOAD_OFFSET, offset=size, given=offset)
-            growing = Growing(file, size, self.blobs.limit)
+            growing = Growing(self, owner, name, file, size)
             try:
-                yield growing
-            except BaseException:
-                if not growing.keep:
-                    file.truncate(offset)
-                raise
-            finally:
-                file.flush()
-                os.fsync(file.fileno())
+                try:
+                    yield growing
+                except BaseException:
+                    if not growing.keep:
+                        file.truncate(offset)
+                    raise
+                finally:
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise full(error) from None
 
-    def finish(self, owner: str, name: str) -> tuple[bytes, int]:
-        """The upload is whole: it becomes a blob. Returns its SHA-256 and size. Raises `no-such-upload`."""
-        self.offset(owner, name)
-        return self.blobs.adopt(self._path(owner, name))
+    def _is(self, file: BinaryIO, owner: str, name: str) -> bool:
+        """Whether an open file is still what goes by that name."""
+        try:
+            here, there = os.fstat(file.fileno()), self._path(owner, name).stat()
+        except FileNotFoundError:
+            return False
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def done(self, owner: str, name: str) -> tuple[bytes, int] | None:
+        """What an upload became that was finished within the last day: its answer may have been lost."""
+        try:
+            digest, size = self._done(owner, name).read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            return None
+        return bytes.fromhex(digest), int(size)
+
+    def _done(self, owner: str, name: str) -> Path:
+        path = self._path(owner, name)
+        return path.with_name(f"{INCOMING}done-{path.name.removeprefix(INCOMING)}")
 
     def cancel(self, owner: str, name: str) -> None:
-        """Forget an upload. Raises `no-such-upload`."""
-        self.offset(owner, name)
-        self._path(owner, name).unlink(missing_ok=True)
+        """Forget an upload. Raises `no-such-upload`, and `upload-busy` while it is written to."""
+        size = self.offset(owner, name)
+        with self.writing(owner, name, size):
+            self._path(owner, name).unlink(missing_ok=True)
 
     def _path(self, owner: str, name: str) -> Path:
         if _ID.fullmatch(name) is None:
@@ -117,8 +138,9 @@ class Uploads:
 class Growing:
     """A file that grows. `keep`: whether what was written stays when the writing is cut off."""
 
-    def __init__(self, file: BinaryIO, size: int, limit: int) -> None:
-        self.file, self.size, self.limit = file, size, limit
+    def __init__(self, uploads: Uploads, owner: str, name: str, file: BinaryIO, size: int) -> None:
+        self._uploads, self._owner, self._name = uploads, owner, name
+        self.file, self.size, self.limit = file, size, uploads.blobs.limit
         self.keep = False
 
     def write(self, data: bytes) -> None:
@@ -127,6 +149,17 @@ class Growing:
         if self.size > self.limit:
             raise Problem(BLOB_TOO_LARGE, limit=self.limit)
         self.file.write(data)
+
+    def finish(self) -> tuple[bytes, int]:
+        """It is whole, and becomes a blob while nobody else can write to it: its SHA-256 and size. What it became is
+        remembered for a day."""
+        self.keep = True
+        self.file.flush()
+        found = self._uploads.blobs.adopt(self._uploads._path(self._owner, self._name), self._owner)
+        self._uploads._done(self._owner, self._name).write_text(
+            f"{found[0].hex()} {found[1]}", encoding="ascii"
+        )
+        return found
 
 
 def _short(owner: str) -> str:

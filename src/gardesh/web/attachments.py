@@ -81,8 +81,11 @@ async def offset(request: Asked, name: Id) -> Response[None]:
     """Where to go on after a connection was lost."""
     service = service_of(request)
     org = await service.ask(request, lambda access: access.org)
-    size = await asyncio.to_thread(uploads(service).offset, org, name)
-    headers = {"upload-offset": str(size), "upload-complete": "?0", "cache-control": "no-store"}
+    held = uploads(service)
+    done = await asyncio.to_thread(held.done, org, name)
+    size = done[1] if done is not None else await asyncio.to_thread(held.offset, org, name)
+    whole = "?0" if done is None else "?1"
+    headers = {"upload-offset": str(size), "upload-complete": whole, "cache-control": "no-store"}
     return Response(None, headers=headers, media_type="text/plain")
 
 
@@ -122,13 +125,16 @@ async def append(
     org = await service.ask(request, lambda access: access.org, None)
     held = uploads(service)
     digest = request.headers.get("content-digest") if "signature-input" in request.headers else None
+    done = await asyncio.to_thread(held.done, org, name)
+    if done is not None and upload_complete == "?1":  # the answer was lost, and the last part comes again
+        return told(wire.Upload(name, done[1], done[0].hex()))
     with held.writing(org, name, upload_offset) as growing:
         growing.keep = digest is None
         await receive(request, growing, digest)
-    if upload_complete != "?1":
-        return told(wire.Upload(name, growing.size, None))
-    found, size = await asyncio.to_thread(held.finish, org, name)
-    return told(wire.Upload(name, size, found.hex()))
+        if upload_complete == "?1":
+            found, size = await asyncio.to_thread(growing.finish)
+            return told(wire.Upload(name, size, found.hex()))
+    return told(wire.Upload(name, growing.size, None))
 
 
 async def receive(request: Asked, growing: Growing, digest: str | None) -> None:

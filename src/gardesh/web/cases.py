@@ -21,6 +21,7 @@ from gardesh.record.views import CaseRow
 from gardesh.web import answer, paging
 from gardesh.web.answer import REQUEST_MALFORMED
 from gardesh.web.description import CASE, ETAG, HEX, SIGNED, gives, refuses
+from gardesh.web.documents import Cursor
 from gardesh.web.service import Asked, service_of
 
 Name = Annotated[str, PathParameter(description="The case: the digest of the document that opened it.")]
@@ -31,7 +32,6 @@ Part = Annotated[
 Limit = Annotated[
     int, QueryParameter(ge=1, le=1000, description="How many at most; the node may give fewer.")
 ]
-Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next` of the page before.")]
 WAIT = {
     "slot": "permit:standards", "step": "permit", "key": "standards", "state": "due", "role": "agency", "by": "isiri",
     "since": "2026-01-05T09:00:00Z", "deadline": "2026-01-14T13:00:00Z", "waits_on": [],

@@ -14,7 +14,7 @@ from gardesh.access import Access
 from gardesh.intake import Accepted, Answer
 from gardesh.model.calendar import iso
 from gardesh.model.problem import Problem, define
-from gardesh.web import answer
+from gardesh.web import answer, paging
 from gardesh.web.answer import MEDIA_TYPE, REQUEST_MALFORMED
 from gardesh.web.description import CASE, ETAG, HEX, OPEN, SIGNED, gives, refuses, takes
 from gardesh.web.service import Asked, service_of
@@ -37,10 +37,15 @@ ACCEPTED = {
 Name = Annotated[
     str, PathParameter(description="The document's digest (64 hex digits), or its position on the log.")
 ]
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next` of the page before.")]
 Purpose = Annotated[
     str,
     QueryParameter(
-        min_length=1, max_length=200, description="What it is read for; whom it is about can see it."
+        min_length=1,
+        max_length=200,
+        pattern=rf"^[^\s{_UNSEEN}][^{_UNSEEN}]*$",
+        description="What it is read for; whom it is about can see it.",
     ),
 ]
 
@@ -162,7 +167,7 @@ async def read(request: Asked, name: Name, purpose: Purpose) -> Response[bytes]:
     tags = answer.held(request)
 
     def question(access: Access) -> tuple[bytes, str, Any]:
-        return access.read(name, purpose, tags[0].strip('"') if tags else "")
+        return access.read(name, purpose, frozenset(tag.strip('"') for tag in tags))
 
     data, version, found = await service_of(request).ask(request, question)
     headers = {
@@ -205,7 +210,8 @@ async def receipt(request: Asked, name: Name) -> Response[bytes]:
                         "fields": "*",
                         "purpose": "declaration",
                     }
-                ]
+                ],
+                "next": None,
             },
             says="Each reading, the oldest first.",
         ),
@@ -214,7 +220,10 @@ async def receipt(request: Asked, name: Name) -> Response[bytes]:
     response_headers=ETAG,
     security=SIGNED,
 )
-async def readers(request: Asked, name: Name) -> Response[bytes]:
+async def readers(request: Asked, name: Name, cursor: Cursor = None) -> Response[bytes]:
     """For the issuer of the document, and for those it is about."""
-    found = await service_of(request).ask(request, lambda access: access.readers(name))
-    return answer.tagged(request, {"readers": found})
+    after = (paging.read(cursor, tuple[int]) or (0,))[0]
+    most = service_of(request).configuration.limits.page
+    found = await service_of(request).ask(request, lambda access: access.readers(name, after, most))
+    following = paging.write(after + most) if len(found) == most else None
+    return answer.tagged(request, {"readers": found, "next": following})

@@ -12,9 +12,10 @@ from gardesh import wire
 from gardesh.access import Access, entry
 from gardesh.model.calendar import parse_instant
 from gardesh.node import Node
-from gardesh.web import answer
+from gardesh.web import answer, paging
 from gardesh.web.cases import DESCRIBED, Limit, page
 from gardesh.web.description import ETAG, HEX, OPEN, SIGNED, gives, refuses
+from gardesh.web.documents import Cursor
 from gardesh.web.service import Asked, address, service_of
 
 EXAMPLE = {
@@ -76,12 +77,15 @@ async def search(
     value: Annotated[
         str, QueryParameter(max_length=200, description="The key, written as in the documents.")
     ],
+    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response[bytes]:
     """Among the documents that the caller may read, those with this order number, kotaj, bill of lading, container, tax
-    id: whatever the packs declare as identifiers. The newest 200 with the key are looked at."""
+    id: whatever the packs declare as identifiers. A page may be short, or empty, and still have a next one."""
+    before = paging.read(cursor, tuple[int])
 
     def question(access: Access) -> dict[str, Any]:
-        return {"documents": access.search(kind, value, page(request, limit)), "next": None}
+        found, following = access.search(kind, value, page(request, limit), before[0] if before else None)
+        return {"documents": found, "next": paging.write(following) if following is not None else None}
 
     return answer.tagged(request, await service_of(request).ask(request, question))

@@ -51,7 +51,11 @@ class Traces:
     def answered(span: Span, method: str, route: str, status: int, state: Mapping[str, Any]) -> None:
         """What is known once the answer is given."""
         span.update_name(f"{method} {route}")
-        said: dict[str, str | int] = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+        said: dict[str, str | int] = {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+        }
         for name in ("by", "code"):
             if name in state:
                 said[f"gardesh.{name}"] = state[name]

@@ -14,7 +14,9 @@ TABLES = (schema.notices, schema.consumers, schema.webhooks, schema.deliveries)
 
 def upgrade() -> None:
     schema.metadata.create_all(op.get_bind(), tables=list(TABLES))
+    op.execute("CREATE INDEX IF NOT EXISTS subjects_of_case ON subjects (case_id, about)")
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX subjects_of_case")
     schema.metadata.drop_all(op.get_bind(), tables=list(TABLES))
