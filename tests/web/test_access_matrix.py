@@ -14,7 +14,7 @@ from gardesh import worked_file
 from gardesh.model.document import parse
 from gardesh.play import Player
 from gardesh.record import folder
-from market import Market
+from market import Market, application
 
 pytestmark = pytest.mark.store
 
@@ -228,3 +228,69 @@ def test_every_organisation_of_an_import_reads_its_part(imported: Imported) -> N
                 else:
                     seen["all"] += 1
     assert all(seen.values()), seen
+
+
+def test_a_balance_is_told_to_who_may_read_all_that_made_it(served: Served) -> None:
+    """Not public: the last posting is ali's, and the sum is of others too."""
+    served.do(lambda market: (market.area(), market.licensed("L-1"), market.licensed("L-2", vendor="sara")))
+    path = "/v1/registers/market/seats/square"
+    assert served.by("ali").get(path).status_code == 404
+    assert served.nobody.get(path).status_code == 404
+    assert served.by("city").get(path).json()["balance"] == "16"
+
+
+def test_a_flood_under_ones_key_hides_nothing(served: Served) -> None:
+    """Others file very many documents under a business key; who has one of them finds it, further on."""
+
+    def flood(market: Market) -> str:
+        market.area()
+        mine = market.apply(reference="R-1")
+        papers = [
+            market.paper(
+                "sara", "application", application("sara", reference="R-1", seats=n % 5 + 1, note=str(n))
+            )
+            for n in range(620)
+        ]
+        for answer in market.node.intake.submit_all(papers, market.now):
+            assert not isinstance(answer, Exception), answer
+        return mine
+
+    mine = served.do(flood)
+    found, cursor = [], None
+    with served.by("ali") as ali:
+        while True:
+            page = ali.get(
+                "/v1/search",
+                params={"kind": "application", "value": "R-1", **({"cursor": cursor} if cursor else {})},
+            ).json()
+            found += page["documents"]
+            if (cursor := page["next"]) is None:
+                break
+    assert [d["digest"] for d in found] == [mine]
+
+
+def test_the_list_of_a_large_case_costs_what_it_gives(served: Served) -> None:
+    """2,000 objections that the opener may not read: pages end after what was looked at, and the whole is still found."""
+
+    def crowd(market: Market) -> str:
+        market.area()
+        case = market.apply()
+        papers = [
+            market.paper("neighbour", "objection", {"reason": str(n)}, case, key=f"o{n}")
+            for n in range(2_000)
+        ]
+        for answer in market.node.intake.submit_all(papers, market.now):
+            assert not isinstance(answer, Exception), answer
+        return case
+
+    case = served.do(crowd)
+    pages = 0
+    found, cursor = [], None
+    with served.by("ali") as ali:
+        while True:
+            page = ali.get(f"/v1/cases/{case}/documents", params={"cursor": cursor} if cursor else {}).json()
+            pages, found = pages + 1, found + page["documents"]
+            if (cursor := page["next"]) is None:
+                break
+    assert [d["step"] for d in found] == ["application"]
+    assert pages == 5

@@ -13,7 +13,7 @@ from served import Served, Signing
 from gardesh.client.signing import ASSERTION, assertion
 from gardesh.model import http_signature
 from gardesh.model.canonical import base64url_decode, base64url_encode, encode
-from gardesh.model.http_signature import WINDOW
+from gardesh.model.http_signature import AHEAD, WINDOW
 from gardesh.model.jose import PrivateKey
 from market import Market, key_of
 
@@ -72,15 +72,38 @@ def test_a_signature_that_was_turned_into_another_counts_as_the_same(served: Ser
     assert code(cases(second)) == "request-replayed"
 
 
-@pytest.mark.parametrize("ahead", [WINDOW + 2, -WINDOW - 2])
+@pytest.mark.parametrize("ahead", [AHEAD + 2, -WINDOW - 2])
 def test_a_signature_of_another_time_is_refused(served: Served, ahead: int) -> None:
     answer = cases(served.by("ali", ahead=ahead))
     assert (answer.status_code, code(answer)) == (401, "http-signature-stale")
 
 
-@pytest.mark.parametrize("ahead", [WINDOW - 2, 2 - WINDOW])
+@pytest.mark.parametrize("ahead", [AHEAD - 2, 2 - WINDOW])
 def test_clocks_may_differ_a_little(served: Served, ahead: int) -> None:
+    served.market.now += WINDOW * 1000
     assert cases(served.by("ali", ahead=ahead)).status_code == 200
+
+
+def test_what_was_signed_before_the_service_began_is_not_taken(served: Served) -> None:
+    """It may have been used then, and nobody remembers."""
+    answer = cases(served.by("ali", ahead=-5))
+    assert (answer.status_code, code(answer)) == (401, "request-replayed")
+
+
+def test_the_time_of_the_node_does_not_go_back(served: Served) -> None:
+    token = ask(served).json()["access_token"]
+    served.market.now += 400_000
+    assert code(cases(with_token(served, token))) == "token-invalid"
+    served.market.now -= 400_000
+    assert code(cases(with_token(served, token))) == "token-invalid"
+
+
+def test_one_organisation_does_not_crowd_out_another(served: Served) -> None:
+    served.server.service.once.most = 20
+    with served.by("sara") as sara:
+        answers = [cases(sara).status_code for _ in range(25)]
+    assert answers == [200] * 20 + [429] * 5
+    assert cases(served.by("ali")).status_code == 200
 
 
 def test_a_key_that_nobody_registered(served: Served) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import io
 import os
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from served import Served, until
+from served import Served, serving, until
 
 from gardesh import wire
 from gardesh.client import AsyncClient, Client, Refused, Signature, Token, Unexpected
@@ -33,9 +34,8 @@ def area(served: Served) -> Served:
 
 
 def client(served: Served, org: str, **more: Any) -> Client:
-    return Client(
-        served.url, Token(org, key_of(org), clock=served.seconds), policy=served.market.policy, **more
-    )
+    who = Token(org, key_of(org), clock=served.seconds)
+    return Client(served.url, who, policy=served.market.policy, clock=served.seconds, **more)
 
 
 def issue(node: Client, org: str, step: str, subject: dict[str, Any], **more: Any) -> wire.Accepted:
@@ -74,7 +74,7 @@ def test_both_clients_have_the_same_methods() -> None:
 def test_the_client_that_does_not_wait(area: Served) -> None:
     async def work() -> None:
         who = Signature(key_of("ali"), clock=area.seconds)
-        async with AsyncClient(area.url, who, policy=area.market.policy) as ali:
+        async with AsyncClient(area.url, who, policy=area.market.policy, clock=area.seconds) as ali:
             wanted = wire.DraftWanted(step="application", procedure="market/licence")
             opened = await ali.issue(wanted, application(), "ali", key_of("ali"))
             assert [c.case async for c in ali.cases()] == [opened.case]
@@ -175,6 +175,12 @@ def test_what_a_draft_says_is_checked_before_it_is_signed(area: Served) -> None:
             (("circulation", "outcome"), "approved"),
             (("circulation", "case"), "0" * 64),
             (("validUntil",), "2030-01-01T00:00:00Z"),
+            (("validFrom",), "1999-01-01T00:00:00Z"),
+            (("id",), "urn:x"),
+            (("iat",), 1),
+            (("circulation", "replaces"), "0" * 64),
+            (("circulation", "from"), "start"),
+            (("circulation", "names"), "0" * 64),
         ):
             claims = msgspec.json.decode(msgspec.json.encode(made.claims))
             place = claims
@@ -182,7 +188,7 @@ def test_what_a_draft_says_is_checked_before_it_is_signed(area: Served) -> None:
                 place = place[name]
             place[path[-1]] = value
             with pytest.raises((Unexpected, Problem)):
-                calls.checked(wire.Draft(claims, None, None), wanted, "ali")
+                calls.checked(wire.Draft(claims, None, None), wanted, "ali", area.market.now)
 
 
 def test_what_is_lost_on_the_way_is_sent_again(area: Served) -> None:
@@ -200,7 +206,7 @@ def test_what_is_lost_on_the_way_is_sent_again(area: Served) -> None:
                 raise httpx.ReadError("cut off")
             return response
 
-    with Client(area.url, policy=area.market.policy, transport=Losing()) as node:
+    with Client(area.url, policy=area.market.policy, transport=Losing(), clock=area.seconds) as node:
         told = node.submit(paper)
     assert lost == ["/v1/documents"]
     assert told.digest == parse(paper).digest.hex()
@@ -294,3 +300,100 @@ def test_a_case_is_taken_away_as_far_as_it_may_be_read(area: Served) -> None:
         with pytest.raises(Refused) as caught:
             sara.case_file(case)
         assert caught.value.code == "no-such-case"
+
+
+class Lying(httpx.HTTPTransport):
+    """A node that answers with something else, for what `paths` name."""
+
+    def __init__(self, **answers: Any) -> None:
+        super().__init__()
+        self.answers = answers
+        self.asked: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        response = super().handle_request(request)
+        for part, change in self.answers.items():
+            if part in request.url.path:
+                response.read()
+                content = change(response.content)
+                return httpx.Response(
+                    response.status_code, content=content, headers={"content-type": "application/json"}
+                )
+        return response
+
+
+def test_a_receipt_of_something_else_is_not_taken(area: Served) -> None:
+    first, second = area.do(lambda m: [m.paper(o, "application", application(o)) for o in ("ali", "sara")])
+    with Client(area.url, policy=area.market.policy) as node:
+        other = msgspec.json.encode(node.submit(first))
+    with (
+        Client(area.url, policy=area.market.policy, transport=Lying(documents=lambda _: other)) as node,
+        pytest.raises(Unexpected),
+    ):
+        node.submit(second)
+
+    def moved(raw: bytes) -> bytes:
+        return msgspec.json.encode({**msgspec.json.decode(raw), "position": 999})
+
+    with (
+        Client(area.url, policy=area.market.policy, transport=Lying(documents=moved)) as node,
+        pytest.raises(Unexpected),
+    ):
+        node.submit(second)
+
+    def swapped(raw: bytes) -> bytes:
+        told = msgspec.json.decode(raw)
+        return msgspec.json.encode({**told, "answers": told["answers"][::-1]})
+
+    with (
+        Client(area.url, policy=area.market.policy, transport=Lying(bundle=swapped)) as node,
+        pytest.raises(Unexpected),
+    ):
+        node.submit_all([first, second])
+    digest = parse(first).digest.hex()
+    with Client(area.url, Token("ali", key_of("ali"), clock=area.seconds), policy=area.market.policy,
+                transport=Lying(receipt=lambda _: b"rubbish", **{digest: lambda _: second})) as node:  # fmt: skip
+        with pytest.raises(Problem):
+            node.receipt(digest)
+        with pytest.raises(Unexpected):
+            node.read(digest, "look")
+
+
+def test_an_upload_that_becomes_something_else_is_not_taken(area: Served) -> None:
+    def other(raw: bytes) -> bytes:
+        told = msgspec.json.decode(raw)
+        return msgspec.json.encode({**told, "digest": "e" * 64 if told["digest"] else None})
+
+    who = Token("ali", key_of("ali"), clock=area.seconds)
+    with Client(area.url, who, transport=Lying(uploads=other)) as node, pytest.raises(Unexpected):
+        node.upload(io.BytesIO(b"hello"))
+
+
+def test_pages_that_lead_in_a_circle_end(area: Served) -> None:
+    def circle(_: bytes) -> bytes:
+        return b'{"cases": [], "next": "WzFd"}'
+
+    who = Token("ali", key_of("ali"), clock=area.seconds)
+    with Client(area.url, who, transport=Lying(cases=circle)) as node, pytest.raises(Unexpected):
+        list(node.cases())
+
+
+def test_a_token_goes_to_the_node_that_gave_it_alone(area: Served, tmp_path: Path) -> None:
+    who = Token("ali", key_of("ali"), clock=area.seconds)
+    with Client(area.url, who) as first:
+        list(first.cases())
+    with serving(Market(), tmp_path) as other:
+        seen = Lying()
+        with Client(other.url, who, transport=seen) as second:
+            list(second.cases())
+        mine = {v[0] for v in who._held.values()}
+        assert len(mine) == 2
+        assert [r.url.path for r in seen.asked] == ["/token", "/v1/cases"]
+
+
+def test_a_token_that_is_refused_says_why(area: Served) -> None:
+    who = Token("ali", key_of("ali"), roles=["market-office"], clock=area.seconds)
+    with Client(area.url, who) as node, pytest.raises(Refused) as caught:
+        list(node.cases())
+    assert caught.value.code == "scope-too-wide"

@@ -94,7 +94,7 @@ def test_a_part_that_is_signed_counts_whole_or_not_at_all(served: Served) -> Non
 def test_what_arrived_before_the_line_was_cut_stays(served: Served) -> None:
     """With a token: three MB are announced, more than one comes, and the connection is gone."""
     data = os.urandom(3 << 20)
-    with Client(served.url, Token("ali", key_of("ali"), clock=served.seconds)) as ali:
+    with Client(served.url, Token("ali", key_of("ali"), clock=served.seconds), clock=served.seconds) as ali:
         upload = ali.begin_upload()
         bearer = served.token("ali")
         host, port = served.url.removeprefix("http://").split(":")
@@ -143,7 +143,7 @@ def test_unfinished_uploads_and_bytes_are_limited(tmp_path: Path) -> None:
 def attached(served: Served, data: bytes) -> tuple[str, str]:
     """A document of ali's that names an attachment, and its digest."""
     served.do(lambda market: market.area())
-    with Client(served.url, Token("ali", key_of("ali"), clock=served.seconds)) as ali:
+    with Client(served.url, Token("ali", key_of("ali"), clock=served.seconds), clock=served.seconds) as ali:
         sent = ali.upload(io.BytesIO(data))
         assert sent.digest is not None
         named = [wire.Attachment(sent.digest, len(data), "text/html", "plan <1>.html")]
@@ -214,7 +214,9 @@ def test_nobody_gets_at_an_attachment_by_naming_it(served: Served) -> None:
     document, digest = attached(served, b"a medical file")
     named = wire.Attachment(digest, 14, "text/plain")
     case = served.by("ali").get("/v1/cases").json()["cases"][0]["case"]
-    with Client(served.url, Token("neighbour", key_of("neighbour"), clock=served.seconds)) as neighbour:
+    with Client(
+        served.url, Token("neighbour", key_of("neighbour"), clock=served.seconds), clock=served.seconds
+    ) as neighbour:
         wanted = wire.DraftWanted(step="objection", case=case, key="o1", attachments=[named])
         with pytest.raises(Refused) as caught:
             neighbour.issue(wanted, {"reason": "noise"}, "neighbour", key_of("neighbour"))

@@ -13,9 +13,11 @@ from gardesh import wire
 from gardesh.cli import output
 from gardesh.cli.files import read_file
 from gardesh.cli.home import keys
-from gardesh.client.call import problem_of, typed
-from gardesh.client.signing import token_request
+from gardesh.client.call import Refused, typed
+from gardesh.client.signing import refusal, token_request
 from gardesh.model import canonical, claims
+from gardesh.model.calendar import iso
+from gardesh.model.document import SUBJECT_MISSING
 from gardesh.model.document import sign as sign_document
 from gardesh.model.problem import Problem, define
 from gardesh.record.clock import salt
@@ -55,11 +57,11 @@ def token(
     ] = None,
 ) -> None:
     """Print an access token for a node's HTTP API: for curl, and for other programs. It lives some minutes."""
-    request = token_request(org, keys().load(org), url.rstrip("/"), role or ())
     try:
+        request = token_request(org, keys().load(org), url.rstrip("/"), role or ())
         with httpx.Client(timeout=30) as http:
             response = http.send(request)
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:
         raise Problem(NODE_UNREACHABLE, url=url, reason=str(error)) from None
     if response.status_code != 200:
         raise Problem(TOKEN_REFUSED, url=url, reason=reason_of(response))
@@ -72,12 +74,10 @@ def token(
 
 def reason_of(response: httpx.Response) -> str:
     """What the node says of its refusal, in the language asked for."""
-    try:
-        told: Any = msgspec.json.decode(response.content)
-        sentences = told["sentences"]
-        return str(sentences[output.lang()]).rstrip(".")
-    except (msgspec.MsgspecError, KeyError, TypeError):
-        return str(problem_of(response))
+    said = refusal(response)
+    if isinstance(said, Refused):
+        return str(getattr(said.details.sentences, output.lang())).rstrip(".")
+    return str(said)
 
 
 def sign_draft(
@@ -92,12 +92,14 @@ def sign_draft(
     file = str(draft)
     try:
         given = msgspec.json.decode(read_file(draft), type=wire.Draft)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Problem(DRAFT_MALFORMED, file=file, reason=str(error)) from None
     said = claims.read(given.claims)
     if said["issuer"] != issuer:
         raise Problem(DRAFT_ISSUER, issuer=said["issuer"], org=issuer)
     content: Any = canonical.decode(read_file(subject)) if subject is not None else {}
+    if not isinstance(content, dict):
+        raise Problem(SUBJECT_MISSING, "/credentialSubject")
     show(said)
     paper = sign_document(
         given.claims, content, keys().load(issuer), salt=salt, disclosable=given.disclosable
@@ -110,14 +112,18 @@ def sign_draft(
 
 
 def show(said: Any) -> None:
-    """The claims that matter, for the eyes of who signs."""
-    if output.as_json():
-        return
+    """Everything that the draft says but for its subject, for the eyes of who signs; on standard error, also for programs."""
     rows = [
-        ("pack", "بسته", said["pack"]), ("procedure", "رویه", said["procedure"]), ("case", "پرونده", said["case"]),
-        ("step", "گام", said["step"]), ("key", "کلید", said["key"]), ("act", "کنش", said["act"]),
-        ("outcome", "نتیجه", said["outcome"]), ("replaces", "به‌جای", said["replaces"]),
-        ("rests on", "بر پایه‌ی", ", ".join(slot for slot, _ in said["basis"]) or None),
+        ("type", "گونه", said["type"]), ("pack", "بسته", said["pack"]), ("procedure", "رویه", said["procedure"]),
+        ("case", "پرونده", said["case"]), ("step", "گام", said["step"]), ("key", "کلید", said["key"]),
+        ("act", "کنش", said["act"]), ("outcome", "نتیجه", said["outcome"]), ("from", "از", said["reach"]),
+        ("valid from", "اعتبار از", iso(said["valid_from_ms"])),
+        ("valid until", "اعتبار تا", iso(said["valid_until_ms"]) if said["valid_until_ms"] is not None else None),
+        ("replaces", "به‌جای", said["replaces"]), ("names", "نام می‌برد از", said["names"]),
+        ("for the slot", "برای جایگاه", " ".join(said["for_slot"]) if said["for_slot"] else None),
+        ("rests on", "بر پایه‌ی", ", ".join(f"{slot} {digest.hex()[:12]}" for slot, digest in said["basis"]) or None),
+        *(("deficiency", "نقص", f"{d['step']}{d['field']}: {d['reason'][output.lang()]}") for d in said["deficiencies"]),
+        *(("attachment", "پیوست", f"{a.get('name') or ''} {a['mediaType']} {a['size']} {a['id'][-64:]}") for a in said["attachments"]),
     ]  # fmt: skip
     for en, fa, value in rows:
         if value is not None:

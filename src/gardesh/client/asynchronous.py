@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from hashlib import sha256
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
@@ -11,7 +13,7 @@ import httpx
 
 from gardesh import wire
 from gardesh.client import call as calls
-from gardesh.client.call import Call, problem_of
+from gardesh.client.call import Call, Unexpected, problem_of
 from gardesh.client.retrying import ATTEMPTS, pause
 from gardesh.client.signing import Signature, Token
 from gardesh.model.document import sign
@@ -35,11 +37,16 @@ class AsyncClient:
 
     def __init__(
         self, url: str, who: Signature | Token | None = None, *, policy: Policy | None = None, lang: str = "en",
-        timeout: float = 30, transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = 30,
+        clock: Callable[[], float] = time.time, transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:  # fmt: skip
-        self.policy = policy
+        self.policy, self.clock = policy, clock
         self._http = httpx.AsyncClient(
-            base_url=url, auth=who, timeout=timeout, transport=transport, headers={"accept-language": lang}
+            base_url=url,
+            auth=who,
+            timeout=timeout,
+            transport=transport,
+            headers={"accept-language": lang, "accept-encoding": "identity"},
         )
 
     async def __aenter__(self) -> AsyncClient:
@@ -88,7 +95,7 @@ class AsyncClient:
     async def draft(self, wanted: wire.DraftWanted, org: str) -> wire.Draft:
         """What could be signed; checked to be what was asked for."""
         made = await self.run(calls.draft(wanted))
-        calls.checked(made, wanted, org)
+        calls.checked(made, wanted, org, int(self.clock() * 1000))
         return made
 
     async def issue(
@@ -106,7 +113,7 @@ class AsyncClient:
 
     async def receipt(self, document: str) -> bytes:
         """The C2SP tlog-proof of a document."""
-        return await self.run(calls.receipt(document))
+        return await self.run(calls.receipt(document, self.policy))
 
     async def readers(self, document: str) -> AsyncIterator[wire.Read]:
         """Who read a document, the oldest first."""
@@ -227,19 +234,24 @@ class AsyncClient:
 
     async def upload(self, stream: BinaryIO, upload: wire.Upload | None = None) -> wire.Upload:
         """Send an attachment, a part at a time. `upload`: one that was begun and cut off; the stream is then read on from
-        where it ended, and has to be seekable. Returns its digest and size; only then name it in a document."""
-        offset = 0
+        where it ended, and begins with what was sent. Returns its digest and size; only then name it in a document."""
+        offset, seen = 0, sha256()
         if upload is None:
             upload = await self.begin_upload()
-        elif offset := await self.run(calls.offset_of(upload.id)):
-            stream.seek(offset)
+        else:
+            offset = await self.run(calls.offset_of(upload.id))
+            for piece in calls.before(stream, offset, PART):
+                seen.update(piece)
         part = await asyncio.to_thread(stream.read, PART)
         while True:
             following = await asyncio.to_thread(stream.read, PART)
+            seen.update(part)
             told = await self.run(calls.append(upload.id, offset, part, not following))
-            if told.digest is not None:
+            if not following:
+                if told.digest != seen.hexdigest():
+                    raise Unexpected("the node has taken something else than was sent")
                 return told
-            offset, part = told.offset, following
+            offset, part = offset + len(part), following
 
     async def download(
         self, document: str, digest: str, purpose: str, first: int = 0

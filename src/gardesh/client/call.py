@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from hashlib import sha256
+from typing import Any, BinaryIO, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -12,13 +13,17 @@ import msgspec
 
 from gardesh import wire
 from gardesh.model import claims
-from gardesh.model.calendar import parse_instant
-from gardesh.model.document import parse as parse_document
+from gardesh.model.calendar import iso, parse_instant
 from gardesh.model.policy import Policy
 from gardesh.model.receipt import Receipt, parse, verify
 
 T = TypeVar("T")
 SD_JWT = "application/vc+sd-jwt"
+MEMBERS = frozenset(
+    ("@context", "type", "issuer", "validFrom", "validUntil", "circulation", "relatedResource", "attachments")
+)
+APART = 600_000
+"""How far, in ms, the time of a draft may be from the client's own."""
 
 
 class Refused(Exception):
@@ -82,16 +87,14 @@ def further(cursor: str | None, following: str | None) -> str | None:
 
 
 def submit(document: bytes, policy: Policy | None) -> Call[wire.Accepted]:
-    """Submit a document; with `policy`, its receipt is verified against the digest of what was sent."""
+    """Submit a document; with `policy`, its receipt is verified against what was sent."""
 
     def read(response: httpx.Response) -> wire.Accepted:
         told = typed(wire.Accepted)(response)
         if policy is not None:
-            # The digest may be that of an equal statement which was accepted before.
-            mine = parse_document(document)
-            if told.digest != mine.digest.hex() and response.status_code != 200:
-                raise Unexpected("the receipt is of another document")
-            verify(parse(told.receipt.encode()), bytes.fromhex(told.digest), policy)
+            proven(
+                told.digest, told.position, told.recorded_at, parse(told.receipt.encode()), document, policy
+            )
         return told
 
     return Call("POST", "/v1/documents", read, content=document, headers={"content-type": SD_JWT})
@@ -104,16 +107,33 @@ def submit_all(documents: Sequence[bytes], policy: Policy | None) -> Call[wire.B
         told = typed(wire.BundleAnswer)(response)
         if len(told.answers) != len(documents):
             raise Unexpected("not one answer for each document")
-        if policy is not None:
-            for item in told.answers:
-                if item.problem is None:
-                    verify(receipt_of(told, item), bytes.fromhex(str(item.digest)), policy)
+        for item, document in zip(told.answers, documents, strict=True):
+            if policy is not None and item.problem is None:
+                proven(item.digest, item.position, item.recorded_at, receipt_of(told, item), document, policy)
         return told
 
     content = msgspec.json.encode([d.decode() for d in documents])
     return Call(
         "POST", "/v1/documents/bundle", read, content=content, headers={"content-type": "application/json"}
     )
+
+
+def proven(
+    digest: str | None,
+    position: int | None,
+    recorded_at: str | None,
+    receipt: Receipt,
+    document: bytes,
+    policy: Policy,
+) -> None:
+    """That the receipt is of the document that was sent, and says what the answer says. Raises `Unexpected`, and as
+    `receipt.verify`."""
+    mine = sha256(document.strip().partition(b"~")[0]).digest()
+    if digest != mine.hex():
+        raise Unexpected("the answer is about another document")
+    if receipt.position != position or iso(receipt.recorded_at) != recorded_at:
+        raise Unexpected("the receipt says otherwise than the answer")
+    verify(receipt, mine, policy)
 
 
 def receipt_of(bundle: wire.BundleAnswer, item: wire.BundleItem) -> Receipt:
@@ -126,15 +146,30 @@ def receipt_of(bundle: wire.BundleAnswer, item: wire.BundleItem) -> Receipt:
 
 
 def read_document(name: str, purpose: str) -> Call[bytes]:
-    return Call("GET", f"/v1/documents/{name}", lambda r: r.content, {"purpose": purpose})
+    """What comes back is the document of that name, where the name is a digest; else `Unexpected`."""
+
+    def read(response: httpx.Response) -> bytes:
+        found = sha256(response.content.partition(b"~")[0]).hexdigest()
+        if len(name) == 64 and found != name:
+            raise Unexpected("this is another document")
+        return response.content
+
+    return Call("GET", f"/v1/documents/{name}", read, {"purpose": purpose})
+
+
+def receipt(name: str, policy: Policy | None) -> Call[bytes]:
+    """With `policy`, the receipt is verified, where the name is a digest."""
+
+    def read(response: httpx.Response) -> bytes:
+        if policy is not None and len(name) == 64:
+            verify(parse(response.content), bytes.fromhex(name), policy)
+        return response.content
+
+    return Call("GET", f"/v1/documents/{name}/receipt", read)
 
 
 def case_file(name: str) -> Call[bytes]:
     return Call("GET", f"/v1/cases/{name}/file", lambda r: r.content)
-
-
-def receipt(name: str) -> Call[bytes]:
-    return Call("GET", f"/v1/documents/{name}/receipt", lambda r: r.content)
 
 
 def entry(register: str, key: str, as_of: str | None) -> Call[wire.Entry]:
@@ -164,6 +199,16 @@ def append(upload: str, offset: int, data: bytes, last: bool) -> Call[wire.Uploa
     )
 
 
+def before(stream: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
+    """What of an attachment was sent before. Raises `Unexpected` for a stream that is shorter than that."""
+    while offset:
+        piece = stream.read(min(size, offset))
+        if not piece:
+            raise Unexpected("more was sent than there is")
+        offset -= len(piece)
+        yield piece
+
+
 def offset_of(upload: str) -> Call[int]:
     return Call("HEAD", f"/v1/uploads/{upload}", lambda r: int(r.headers["upload-offset"]))
 
@@ -176,29 +221,36 @@ def tile(path: str) -> Call[bytes]:
     return Call("GET", f"/log/{path}", lambda r: r.content)
 
 
-def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str) -> dict[str, Any]:
-    """The claims of a draft, if they are what was asked for: nobody signs unseen what somebody else wrote.
+def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str, now: int) -> dict[str, Any]:
+    """The claims of a draft, if they are what was asked for: nobody signs unseen what somebody else wrote. `now` in ms.
 
-    What a draft adds is the case's own: the pack's version, the documents it rests on, the one that it replaces, and the
-    time. Raises `Unexpected`, and as `claims.read`.
+    What a draft adds is the case's own: the type and the pack's version, the documents it rests on, the one that it
+    replaces. That these are right is for who signs to look at. Raises `Unexpected`, and as `claims.read`.
     """
+    if beyond := sorted(told.claims.keys() - MEMBERS):
+        raise Unexpected(f"the draft has a member {beyond[0]}")
     said: dict[str, Any] = dict(claims.read(told.claims))
+    blobs = [
+        claims.attachment(bytes.fromhex(a.digest), a.media_type, a.size, a.name)
+        for a in wanted.attachments or ()
+    ]
+    slot = (wanted.for_slot.case, wanted.for_slot.step, wanted.for_slot.key) if wanted.for_slot else None
     expected: dict[str, Any] = {
         "issuer": org, "case": wanted.case, "step": wanted.step, "key": wanted.key or None, "act": wanted.act,
-        "outcome": wanted.outcome, "reach": wanted.reach, "names": None,
-        "for_slot": (wanted.for_slot.case, wanted.for_slot.step, wanted.for_slot.key) if wanted.for_slot else None,
+        "outcome": wanted.outcome, "reach": wanted.reach, "names": None, "for_slot": slot, "attachments": tuple(blobs),
         "valid_until_ms": parse_instant(wanted.valid_until) if wanted.valid_until is not None else None,
-        "attachments": tuple(
-            claims.attachment(bytes.fromhex(a.digest), a.media_type, a.size, a.name) for a in wanted.attachments or ()
-        ),
     }  # fmt: skip
     if wanted.procedure is not None:
         expected["procedure"] = wanted.procedure.partition("/")[2]
+    if wanted.act == "issue":
+        expected["replaces"] = None
     for name, value in expected.items():
         if said[name] != value:
             raise Unexpected(f"the draft says {said[name]!r} as {name}, not {value!r}")
     if wanted.procedure is not None and said["pack"].partition("@")[0] != wanted.procedure.partition("/")[0]:
         raise Unexpected("the draft is of another pack")
+    if abs(said["valid_from_ms"] - now) > APART:
+        raise Unexpected("the draft is of another time")
     deficient = [(d["step"], d["field"], d.get("key"), d["reason"]) for d in said["deficiencies"]]
     if deficient != [(d.step, d.field, d.key, d.reason) for d in wanted.deficiencies or ()]:
         raise Unexpected("the draft names other deficiencies")

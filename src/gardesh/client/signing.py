@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from gardesh import wire
+from gardesh.client.call import Refused, problem_of, typed
 from gardesh.model import http_signature
 from gardesh.model.canonical import base64url_encode, encode
 from gardesh.model.jose import SigningKey
@@ -46,7 +48,7 @@ class Token(httpx.Auth):
         self, org: str, key: SigningKey, roles: Iterable[str] = (), clock: Callable[[], float] = time.time
     ) -> None:
         self.org, self.key, self.roles, self.clock = org, key, " ".join(sorted(roles)), clock
-        self._token, self._until = "", 0.0
+        self._held: dict[str, tuple[str, float]] = {}
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
         """As httpx's own, but that of all answers only a token's is read here: others may be large."""
@@ -74,31 +76,46 @@ class Token(httpx.Auth):
                 return
 
     def auth_flow(self, request: httpx.Request) -> Flow:
-        if self.clock() >= self._until:
-            answer = yield self._asking(request)
-            if not self._taken(answer):
-                yield request  # without a token: the node says what is wrong
-                return
-        request.headers["authorization"] = f"Bearer {self._token}"
+        place = place_of(request)
+        token, until = self._held.get(place, ("", 0.0))
+        if self.clock() >= until:
+            token = self._taken(place, (yield self._asking(place)))
+        request.headers["authorization"] = f"Bearer {token}"
         response = yield request
         if response.status_code == 401:
-            answer = yield self._asking(request)
-            if self._taken(answer):
-                request.headers["authorization"] = f"Bearer {self._token}"
-                yield request
+            token = self._taken(place, (yield self._asking(place)))
+            request.headers["authorization"] = f"Bearer {token}"
+            yield request
 
-    def _taken(self, answer: httpx.Response) -> bool:
+    def _taken(self, place: str, answer: httpx.Response) -> str:
+        """The token of an answer. A token is for the node that gave it, and for no other. Raises `Refused`."""
         if answer.status_code != 200:
-            self._until = 0.0
-            return False
-        made = msgspec.json.decode(answer.content, type=wire.Token)
-        self._token, self._until = made.access_token, self.clock() + made.expires_in * 0.8
-        return True
+            self._held.pop(place, None)
+            raise refusal(answer)
+        made = typed(wire.Token)(answer)
+        self._held[place] = (made.access_token, self.clock() + made.expires_in * 0.8)
+        return made.access_token
 
-    def _asking(self, request: httpx.Request) -> httpx.Request:
-        parts = urlsplit(str(request.url))
-        url = f"{parts.scheme}://{parts.netloc}"
-        return token_request(self.org, self.key, url, self.roles.split(), int(self.clock()))
+    def _asking(self, place: str) -> httpx.Request:
+        return token_request(self.org, self.key, place, self.roles.split(), int(self.clock()))
+
+
+def place_of(request: httpx.Request) -> str:
+    """Scheme and authority of a request."""
+    parts = urlsplit(str(request.url))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def refusal(answer: httpx.Response) -> Exception:
+    """Why a node gives no token (RFC 6749 §5.2, with the problem's own code and sentences)."""
+    try:
+        told: Any = msgspec.json.decode(answer.content)
+        sentences = wire.Texts(**told["sentences"])
+        code = str(told["code"])
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return problem_of(answer)
+    kind = f"urn:gardesh:problem:{code}"
+    return Refused(wire.ProblemDetails(kind, answer.status_code, code, sentences.en, sentences))
 
 
 def token_request(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
@@ -11,7 +12,7 @@ import httpx
 
 from gardesh import wire
 from gardesh.client import call as calls
-from gardesh.client.call import Call, problem_of
+from gardesh.client.call import Call, Unexpected, problem_of
 from gardesh.client.retrying import ATTEMPTS, pause
 from gardesh.client.signing import Signature, Token
 from gardesh.model.document import sign
@@ -35,11 +36,16 @@ class Client:
 
     def __init__(
         self, url: str, who: Signature | Token | None = None, *, policy: Policy | None = None, lang: str = "en",
-        timeout: float = 30, transport: httpx.BaseTransport | None = None,
+        timeout: float = 30,
+        clock: Callable[[], float] = time.time, transport: httpx.BaseTransport | None = None,
     ) -> None:  # fmt: skip
-        self.policy = policy
+        self.policy, self.clock = policy, clock
         self._http = httpx.Client(
-            base_url=url, auth=who, timeout=timeout, transport=transport, headers={"accept-language": lang}
+            base_url=url,
+            auth=who,
+            timeout=timeout,
+            transport=transport,
+            headers={"accept-language": lang, "accept-encoding": "identity"},
         )
 
     def __enter__(self) -> Client:
@@ -88,7 +94,7 @@ class Client:
     def draft(self, wanted: wire.DraftWanted, org: str) -> wire.Draft:
         """What could be signed; checked to be what was asked for."""
         made = self.run(calls.draft(wanted))
-        calls.checked(made, wanted, org)
+        calls.checked(made, wanted, org, int(self.clock() * 1000))
         return made
 
     def issue(
@@ -104,7 +110,7 @@ class Client:
 
     def receipt(self, document: str) -> bytes:
         """The C2SP tlog-proof of a document."""
-        return self.run(calls.receipt(document))
+        return self.run(calls.receipt(document, self.policy))
 
     def readers(self, document: str) -> Iterator[wire.Read]:
         """Who read a document, the oldest first."""
@@ -216,19 +222,24 @@ class Client:
 
     def upload(self, stream: BinaryIO, upload: wire.Upload | None = None) -> wire.Upload:
         """Send an attachment, a part at a time. `upload`: one that was begun and cut off; the stream is then read on from
-        where it ended, and has to be seekable. Returns its digest and size; only then name it in a document."""
-        offset = 0
+        where it ended, and begins with what was sent. Returns its digest and size; only then name it in a document."""
+        offset, seen = 0, sha256()
         if upload is None:
             upload = self.begin_upload()
-        elif offset := self.run(calls.offset_of(upload.id)):
-            stream.seek(offset)
+        else:
+            offset = self.run(calls.offset_of(upload.id))
+            for piece in calls.before(stream, offset, PART):
+                seen.update(piece)
         part = stream.read(PART)
         while True:
             following = stream.read(PART)
+            seen.update(part)
             told = self.run(calls.append(upload.id, offset, part, not following))
-            if told.digest is not None:
+            if not following:
+                if told.digest != seen.hexdigest():
+                    raise Unexpected("the node has taken something else than was sent")
                 return told
-            offset, part = told.offset, following
+            offset, part = offset + len(part), following
 
     def download(self, document: str, digest: str, purpose: str, first: int = 0) -> Iterator[bytes]:
         """An attachment, a piece at a time, from byte `first` on. Compare the whole with its digest."""

@@ -47,7 +47,9 @@ DIGEST_WRONG = define(
 )
 
 WINDOW = 300
-"""How many seconds a signature may be older, or newer, than the moment it is checked."""
+"""How many seconds a signature may be older than the moment it is checked."""
+AHEAD = 30
+"""How many seconds the clock of who signs may go ahead."""
 LONGEST = 4_096
 _INPUT = re.compile(r'([a-z*][a-z0-9_\-.*]*)=(\(((?:"[\x21\x23-\x5b\x5d-\x7e]+"(?: (?!\)))?)*)\)([^,\s]*))')
 _PARAMETER = re.compile(r';([a-z*][a-z0-9_\-.*]*)=(?:([0-9]{1,15})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)")')
@@ -142,7 +144,9 @@ def verify(request: Request, signature: Signature, key: PublicKey, *, now: int) 
     if lacks:
         raise Problem(SIGNATURE_LACKS, component=min(lacks))
     created, expires = int(signature.parameters["created"]), signature.parameters.get("expires")
-    if abs(now - created) > WINDOW or (isinstance(expires, int) and expires < now):
+    if expires is not None and not isinstance(expires, int):
+        raise Problem(SIGNATURE_MALFORMED, reason="expires is no number")
+    if not -AHEAD <= now - created <= WINDOW or (expires is not None and expires < now):
         raise Problem(SIGNATURE_STALE, created=created, now=now, window=WINDOW)
     if signature.parameters.get("alg", algorithm(key)) != algorithm(key):
         raise Problem(SIGNATURE_MALFORMED, reason="the algorithm is not the key's")

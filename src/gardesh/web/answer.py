@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -15,6 +14,7 @@ from litestar.exceptions import HTTPException, InternalServerException
 
 from gardesh import wire
 from gardesh.model.problem import Problem, define
+from gardesh.record.database import STORE_UNUSABLE
 
 NO_SUCH_RESOURCE = define(
     "no-such-resource",
@@ -104,7 +104,9 @@ def details(problem: Problem, lang: str, instance: str | None = None) -> wire.Pr
 
 
 def refusal(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
-    """The answer that tells of a problem."""
+    """The answer that tells of a problem. Where the store is, is nobody's business outside."""
+    if problem.code == STORE_UNUSABLE:
+        problem = Problem(STORE_UNUSABLE, url="of the node", reason=problem.params.get("reason", ""))
     lang = language(request.headers.get("accept-language", ""))
     instance = f"urn:uuid:{request.scope['state'].get('request_id') or uuid4()}"
     headers = {"content-language": lang, "cache-control": "no-store", "vary": "accept-language"}
@@ -138,7 +140,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     elif error.status_code == 405:
         problem = Problem(METHOD_NOT_ALLOWED, path=path, method=method)
     elif error.status_code == 413:
-        problem = Problem(BODY_TOO_LARGE, limit="allowed")
+        problem = Problem(BODY_TOO_LARGE, limit=1 << 20)
     elif 400 <= error.status_code < 500:
         problem = Problem(REQUEST_MALFORMED, **_where(error))
     else:
@@ -208,17 +210,20 @@ async def body_of(request: Request[Any, Any, Any], limit: int) -> bytes:
 
 
 async def stream_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body of a request as it comes. Raises `request-cut-off`, and `request-slow` when nothing comes for too long."""
-    patience = request.app.state["service"].configuration.limits.idle_seconds
-    pieces = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(patience):
-                piece = await anext(pieces)
-        except StopAsyncIteration:
-            return
-        except InternalServerException:
-            raise Problem(CUT_OFF) from None
-        except TimeoutError:
-            raise Problem(SLOW, seconds=patience) from None
-        yield piece
+    """The body of a request as it comes, however long it is. Raises `request-cut-off`."""
+    try:
+        while True:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(CUT_OFF)
+            if message["type"] == "http.request":
+                yield message["body"]
+                if not message.get("more_body", False):
+                    return
+    except InternalServerException:
+        raise Problem(CUT_OFF) from None
+
+
+def on_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
+    """What is nested deeper than anybody can read."""
+    return on_problem(request, Problem(REQUEST_MALFORMED, where="body", reason="it is nested too deep"))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from typing import Any
-from uuid import uuid4
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
-from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.openapi.spec.oauth_flow import OAuthFlow
 from litestar.openapi.spec.oauth_flows import OAuthFlows
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from opentelemetry.trace import Span
+from litestar.types import ASGIApp
 
 from gardesh.model.problem import Problem
 from gardesh.web import (
@@ -31,11 +27,12 @@ from gardesh.web import (
     tokens,
     webhooks,
 )
-from gardesh.web.answer import on_fault, on_http, on_problem
+from gardesh.web.answer import on_deep, on_fault, on_http, on_problem
 from gardesh.web.description import finished
 from gardesh.web.report import Report
 from gardesh.web.sender import Sender
 from gardesh.web.service import Service
+from gardesh.web.surrounding import Surrounding
 
 V1 = (
     documents.submit, documents.submit_bundle, documents.read, documents.receipt, documents.readers,
@@ -53,14 +50,12 @@ signature is in them. Submitting is idempotent by digest, so there is no Idempot
 (RFC 9457) with a stable `code`, a JSON pointer, and a sentence in Persian and in English. Lists are paged by `cursor`;
 answers have entity tags, and If-None-Match gives 304."""
 TRACED = (b"traceparent", b"tracestate")
+SMALL = 1 << 20
+"""The largest body of a request that is neither a document nor an attachment."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What is counted by name; whatever else a client writes as its method is counted together."""
-HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
+SMALL = 1 << 20
+"""The largest body of a request that is neither a document nor an attachment."""
 
 
 def application(service: Service, sender: Sender, report: Report) -> ASGIApp:
@@ -68,15 +63,20 @@ def application(service: Service, sender: Sender, report: Report) -> ASGIApp:
     made = Litestar(
         routes(),
         state=State({"service": service, "sender": sender}),
-        exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_fault},
+        exception_handlers={
+            Problem: on_problem,
+            HTTPException: on_http,
+            RecursionError: on_deep,
+            Exception: on_fault,
+        },
         openapi_config=description(service.url),
         on_startup=[sender.start],
         on_shutdown=[sender.stop],
-        request_max_body_size=None,
+        request_max_body_size=SMALL,
         logging_config=None,
         debug=False,
     )
-    return surround(made, service, report)
+    return Surrounding(made, service, report)
 
 
 def routes() -> list[Any]:
@@ -123,45 +123,3 @@ def description(url: str) -> OpenAPIConfig:
         use_handler_docstrings=True,
         operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{str(method).lower()}",
     )
-
-
-def surround(app: ASGIApp, service: Service, report: Report) -> ASGIApp:
-    """What surrounds every request: a name for it, the headers that keep browsers strict, its count and its line."""
-
-    async def within(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
-            return
-        begun, name = time.perf_counter(), str(uuid4())
-        state: dict[str, Any] = {"request_id": name}
-        scope["state"] = state
-        status, sent = 500, 0
-
-        async def telling(message: Message) -> None:
-            nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", name.encode())]
-            elif message["type"] == "http.response.body":
-                sent += len(message.get("body", b""))
-            await send(message)
-
-        def answered(span: Span | None) -> None:
-            spent = time.perf_counter() - begun
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            route = scope.get("path_template") or "unknown"
-            service.counts.requests.labels(method, route, str(status)).inc()
-            service.counts.seconds.labels(method, route).observe(spent)
-            if span is not None:
-                service.traces.answered(span, method, route, status, state)
-                state["trace"] = f"{span.get_span_context().trace_id:032x}"
-            report.request(name, method, route, status, spent, sent, state)
-
-        given = {k.decode(): v.decode("latin-1") for k, v in scope["headers"] if k in TRACED}
-        with service.traces.request(scope["method"][:10], given) as span:
-            try:
-                await app(scope, receive, telling)
-            finally:
-                answered(span)
-
-    return within

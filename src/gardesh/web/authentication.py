@@ -69,8 +69,9 @@ class Credential:
         check(self.request, self.signature, key, now // 1000)
         # The signature base, not the signature: an ES256 signature can be turned into another that verifies.
         signed = http_signature.base(self.request, self.signature.components, self.signature.text)
-        expires = int(self.signature.parameters["created"]) + WINDOW
-        once.use(sha256(signed).digest(), expires, now // 1000)
+        created = int(self.signature.parameters["created"])
+        once.began(created)
+        once.use(sha256(signed).digest(), created + WINDOW, now // 1000, org)
         return Access(node, org, now)
 
     def again(self, node: Node, org: str, now: int) -> Access:

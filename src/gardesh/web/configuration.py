@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -47,7 +47,10 @@ class Listen(Struct, forbid_unknown_fields=True, frozen=True):
 class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     """How much one request, one client and all together may ask for."""
 
-    document_bytes: Annotated[int, Meta(ge=1024, description="The largest document, in bytes.")] = 4 << 20
+    document_bytes: Annotated[
+        int,
+        Meta(ge=1024, le=1 << 20, description="The largest document, in bytes; none is larger than 1 MiB."),
+    ] = 1 << 20
     bundle_bytes: Annotated[int, Meta(ge=1024, description="The largest bundle, in bytes.")] = 16 << 20
     bundle_documents: Annotated[int, Meta(ge=1, le=10_000, description="Documents in a bundle, at most.")] = (
         500
@@ -62,6 +65,9 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     connections: Annotated[
         int, Meta(ge=1, description="Connections at once, at most; beyond, 503 is the answer.")
     ] = 1000
+    connections_per_client: Annotated[
+        int, Meta(ge=1, description="Connections of one address at once, at most; of trusted proxies, any.")
+    ] = 200
     idle_seconds: Annotated[
         float, Meta(gt=0, le=600, description="How long the next piece of a body may take to come.")
     ] = 30.0
@@ -149,6 +155,12 @@ def read(data: bytes, file: str = "") -> Configuration:
 
 
 def _check(made: Configuration, file: str) -> None:
+    for proxy in made.listen.trusted_proxies:
+        try:
+            ip_address(proxy)
+        except ValueError as error:
+            place = "listen.trusted_proxies"
+            raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=str(error)) from None
     for place, networks in (
         ("operations.operators", made.operations.operators),
         ("webhooks.allow_networks", made.webhooks.allow_networks),
@@ -166,6 +178,10 @@ def _check(made: Configuration, file: str) -> None:
             whole = False
         if not whole or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
             reason = "it is scheme and authority alone, as https://node.example"
+            raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
+        plain = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+        if made.listen.url.rstrip("/") != f"{parts.scheme}://{plain}":
+            reason = f"clients would sign for {parts.scheme}://{plain}; write it so"
             raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
 
 

@@ -12,9 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gardesh.intake import Answer
+from gardesh.intake import KEY_UNKNOWN, Answer
+from gardesh.model.canonical import base64url_decode
+from gardesh.model.jose import PublicKey, read_header
 from gardesh.model.problem import Problem, define
 from gardesh.node import Node
+from gardesh.record.registers import NOWHERE
 
 T = TypeVar("T")
 TOO_BUSY = define(
@@ -29,6 +32,10 @@ STOPPING = define(
     en="The node is stopping; nothing of this request was done.",
     fa="گره در حال توقف است؛ از این درخواست چیزی انجام نشد.",
 )
+MOST_BYTES = 64 << 20
+"""How many bytes of documents may wait, unless one submission alone is larger."""
+LARGE = 65_536
+"""From this size on, a document's signature is looked at before anything else of it."""
 BATCH = 200
 """How many documents share a transaction at most; a bundle counts whole."""
 TICK = 1.0
@@ -49,10 +56,11 @@ def now() -> int:
 
 
 class Submission:
-    __slots__ = ("documents", "settled")
+    __slots__ = ("documents", "settled", "size")
 
     def __init__(self, documents: Sequence[bytes]) -> None:
         self.documents = documents
+        self.size = sum(map(len, documents))
         self.settled: Future[Settled] = Future()
 
 
@@ -71,9 +79,15 @@ class Desk:
         self, open_node: Callable[[], Node], *, most: int = 10_000, clock: Callable[[], int] = now
     ) -> None:
         """Opens the node, in its own thread. `clock`: ms since the epoch. Raises whatever `open_node` raises."""
-        self.most, self.clock = most, clock
+        self.most, self._clock = most, clock
+        self._latest = 0
+        self.trouble: Problem | None = None
+        """What the record could not do when it was last written to, if it could not."""
+        self._bytes = 0
         self._queue: queue.SimpleQueue[Submission | Question | None] = queue.SimpleQueue()
         self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self.faults: Callable[[Exception], None] = lambda fault: None
+        """Told of faults that no request is there to be told of."""
         self.notices = 0
         """How many notices the node has, as this process knows it."""
         self._stopping = False
@@ -82,6 +96,11 @@ class Desk:
         self._thread = threading.Thread(target=self._run, args=(open_node, opened), name="node")
         self._thread.start()
         opened.result()
+
+    def clock(self) -> int:
+        """The time of the node in ms. It does not go back, whatever the machine's clock does."""
+        self._latest = max(self._latest, self._clock())
+        return self._latest
 
     @property
     def waiting(self) -> int:
@@ -128,8 +147,10 @@ class Desk:
         with self._guard:
             if self._stopping:
                 raise Problem(STOPPING)
-            if self.waiting >= self.most:
+            size = work.size if isinstance(work, Submission) else 0
+            if self.waiting >= self.most or (self._bytes and self._bytes + size > MOST_BYTES):
                 raise Problem(TOO_BUSY, waiting=self.waiting)
+            self._bytes += size
             self._queue.put(work)
 
     def close(self) -> None:
@@ -152,7 +173,22 @@ class Desk:
         try:
             self._serve(node)
         finally:
+            with self._guard:
+                self._stopping = True
+            self._turn_away()
             node.close()
+
+    def _turn_away(self) -> None:
+        """Whatever still waits when the thread ends is told so."""
+        while not self._queue.empty():
+            left = self._queue.get()
+            waiting: Future[Any] | None = None
+            if isinstance(left, Submission):
+                waiting = left.settled
+            elif isinstance(left, Question):
+                waiting = left.answer
+            if waiting is not None and waiting.set_running_or_notify_cancel():
+                waiting.set_exception(Problem(STOPPING))
 
     def _serve(self, node: Node) -> None:
         held: Submission | Question | None = None
@@ -190,23 +226,56 @@ class Desk:
     def _tick(self, node: Node) -> None:
         try:
             node.intake.pass_time(self.clock())
-        except Problem:
-            return  # it is met again, and said, by the next submission
+        except Problem as problem:
+            self.trouble = problem  # it is met again, and said, by the next submission
+        except Exception as fault:  # noqa: BLE001 a fault of ours in one case must not stop all the others
+            self.faults(fault)
+        else:
+            self.trouble = None
 
     def _accept(self, together: list[Submission], node: Node) -> None:
         waiting = [s for s in together if s.settled.set_running_or_notify_cancel()]
+        with self._guard:
+            self._bytes -= sum(s.size for s in together)
         if not waiting:
             return
         before = node.sequencer.size
         try:
-            answers = iter(node.intake.submit_all([d for s in waiting for d in s.documents], self.clock()))
+            papers = [d for s in waiting for d in s.documents]
+            refused = {
+                n: problem
+                for n, d in enumerate(papers)
+                if (problem := foreign(node, d, self.clock())) is not None
+            }
+            kept = [d for n, d in enumerate(papers) if n not in refused]
+            accepted = iter(node.intake.submit_all(kept, self.clock()))
+            answers = iter([refused[n] if n in refused else next(accepted) for n in range(len(papers))])
             for submission in waiting:
                 submission.settled.set_result(Settled([next(answers) for _ in submission.documents], before))
+            self.trouble = None
             self._announce(node)
         except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
+            self.trouble = error if isinstance(error, Problem) else self.trouble
             for submission in waiting:
                 if not submission.settled.done():
                     submission.settled.set_exception(error)
+
+
+def foreign(node: Node, document: bytes, at: int) -> Problem | None:
+    """Why a large document is not even read: nobody who is registered signed it. Reading costs; a signature does not."""
+    if len(document) < LARGE:
+        return None
+    signed = document.partition(b"~")[0]
+    data, _, last = signed.rpartition(b".")
+    try:
+        kid = read_header(data.partition(b".")[0]).kid
+        value = node.sequencer.registers.value("core/keys", kid, NOWHERE, at)
+        if value is None:
+            return Problem(KEY_UNKNOWN, kid=kid)
+        PublicKey.from_jwk(value["jwk"]).verify(data, base64url_decode(last))
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _answer(work: Question, node: Node) -> None:

@@ -77,6 +77,7 @@ async def submit(request: Asked) -> Response[bytes]:
     if kind not in READ_KINDS:
         raise Problem(MEDIA_TYPE, given=kind[:100], wanted=SD_JWT)
     body = (await answer.body_of(request, service.configuration.limits.document_bytes)).strip()
+    service.charge(request, len(body))
     settled = await service.submit([body])
     told = settled.answers[0]
     if isinstance(told, Problem):
@@ -123,11 +124,13 @@ def accepted(told: Accepted) -> wire.Accepted:
     security=OPEN,
 )
 async def submit_bundle(request: Asked) -> Response[bytes]:
-    """One transaction and one checkpoint for all; each document has its own answer. A later one may rest on an earlier one."""
+    """One transaction and one checkpoint for all; each document has its own answer. A later one may rest on an earlier one,
+    but one of 64 KiB or more is read only if its key was registered before."""
     service = service_of(request)
     service.anonymous(request)
     limits = service.configuration.limits
     body = await answer.body_of(request, limits.bundle_bytes)
+    service.charge(request, len(body))
     try:
         papers = msgspec.json.decode(body, type=list[str])
     except msgspec.MsgspecError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
 from litestar import Response, get
 
 from gardesh import wire
@@ -36,8 +37,11 @@ async def healthz() -> Response[bytes]:
     security=OPEN,
 )
 async def readyz(request: Asked) -> Response[bytes]:
-    """The record can be read in this moment. While the service stops, 503."""
+    """The record can be read in this moment, and took what was last written. While the service stops, 503."""
     service = service_of(request)
+    service.anonymous(request)
+    if service.desk.trouble is not None:
+        raise service.desk.trouble
 
     def question(found: Node) -> int:
         found.store.one("SELECT 1 FROM documents WHERE position = 0")
@@ -106,4 +110,8 @@ async def node(request: Asked) -> Response[bytes]:
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: Asked) -> Response[bytes]:
     """The description of all operations (OpenAPI 3.1)."""
-    return answer.tagged(request, finished(request.app.openapi_schema.to_schema()), "public, max-age=300")
+    service_of(request).anonymous(request)
+    state = request.app.state
+    if "description" not in state:
+        state["description"] = msgspec.json.encode(finished(request.app.openapi_schema.to_schema()))
+    return answer.tagged_bytes(request, state["description"], "application/json", "public, max-age=300")

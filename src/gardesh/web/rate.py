@@ -32,34 +32,54 @@ class Rate:
         self.rate, self.burst = rate, float(burst)
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
-    def take(self, client: Hashable, now: float) -> None:
-        """One request of `client` at `now` (s, never going back). Raises `too-many-requests`."""
+    def take(self, client: Hashable, now: float, cost: float = 1.0) -> None:
+        """One request of `client` at `now` (s, never going back); a large one costs as several. Raises `too-many-requests`."""
         if not self.rate:
             return
         left, since = self._buckets.pop(client, (self.burst, now))
         left = min(self.burst, left + (now - since) * self.rate)
-        enough = left >= 1
-        self._buckets[client] = (left - 1 if enough else left, now)
+        cost = min(cost, self.burst)
+        enough = left >= cost
+        self._buckets[client] = (left - cost if enough else left, now)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
         if not enough:
-            raise Problem(TOO_MANY_REQUESTS, rate=self.rate, wait=ceil((1 - left) / self.rate))
+            raise Problem(TOO_MANY_REQUESTS, rate=self.rate, wait=ceil((cost - left) / self.rate))
 
 
 class Once:
-    """What may be used once, until it expires. In this process's memory; when it is full, nothing new is let in."""
+    """What may be used once, until it expires: of each owner so many at most, so that none crowds out another. In this
+    process's memory; what expires after it began cannot be known from before, so nothing older than that is let in."""
 
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self.most = most
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
+    def __init__(self, most: int = 10_000, since: int = 0) -> None:
+        """`most`: of one owner. `since`: when this memory began (s)."""
+        self.most, self.since = most, since
+        self._seen: dict[str, OrderedDict[bytes, int]] = {}
+        self._swept = 0
 
-    def use(self, name: bytes, expires: int, now: int) -> None:
-        """Raises `request-replayed` for what was used before, and `too-many-requests` when too much is remembered."""
-        for old in [n for n, _ in zip(self._seen, range(8), strict=False)]:
-            if self._seen[old] < now:
-                del self._seen[old]
-        if name in self._seen:
+    def use(self, name: bytes, expires: int, now: int, owner: str = "") -> None:
+        """Raises `request-replayed` for what was used before, and `too-many-requests` when an owner uses too much."""
+        self._sweep(now)
+        seen = self._seen.setdefault(owner, OrderedDict())
+        for old in [n for n, _ in zip(seen, range(8), strict=False)]:
+            if seen[old] < now:
+                del seen[old]
+        if seen.get(name, -1) >= now:
             raise Problem(REPLAYED)
-        if len(self._seen) >= self.most:
-            raise Problem(TOO_MANY_REQUESTS, rate=self.most // 600, wait=60)
-        self._seen[name] = expires
+        if len(seen) >= self.most:
+            raise Problem(TOO_MANY_REQUESTS, rate=self.most // 300, wait=60)
+        seen.pop(name, None)
+        seen[name] = expires
+
+    def began(self, created: int) -> None:
+        """Raises `request-replayed` for what was made before this memory began: it may have been used then."""
+        if created < self.since:
+            raise Problem(REPLAYED)
+
+    def _sweep(self, now: int) -> None:
+        """Now and then, forget owners of whom nothing is remembered any more."""
+        if now - self._swept < 60:
+            return
+        self._swept = now
+        for owner in [o for o, seen in self._seen.items() if all(e < now for e in seen.values())]:
+            del self._seen[owner]

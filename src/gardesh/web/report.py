@@ -3,6 +3,7 @@ so that no name of a person, a case or a document is in it."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -43,11 +44,20 @@ class Report:
         }  # fmt: skip
         line |= {member: state[member] for member in ("code", "trace") if member in state}
         if isinstance(fault, BaseException):
-            line["fault"] = type(fault).__name__
-            line["where"] = [
-                f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(fault.__traceback__)
-            ]
+            line |= where(fault)
         self.line("error" if status >= 500 else "info", line)
+
+    def fault(self, fault: BaseException) -> None:
+        """A fault of ours that no request was there to be told of."""
+        if self.level != NONE:
+            self.line("error", {"event": "fault", **where(fault)})
+
+    def take_over(self, *loggers: str) -> None:
+        """What these loggers of libraries have to say becomes lines of ours, without the text of requests."""
+        for name in loggers:
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = [_Lines(self)], False
+            logger.setLevel(logging.WARNING)
 
     def event(self, event: str, **members: Any) -> None:
         """Something that happened to the service itself."""
@@ -60,3 +70,24 @@ class Report:
         with self._lock:
             self.out.write(text + "\n")
             self.out.flush()
+
+
+def where(fault: BaseException) -> dict[str, Any]:
+    """What a fault is and where it happened, without any value."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    return {"fault": type(fault).__name__, "where": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]}
+
+
+class _Lines(logging.Handler):
+    """A logger's records as lines of a report: where they come from, and what they say before any value is put in."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line: dict[str, Any] = {"event": "library", "by": record.name, "says": str(record.msg)[:200]}
+        if record.exc_info and record.exc_info[1] is not None:
+            line |= where(record.exc_info[1])
+        if self.report.level != NONE:
+            self.report.line(record.levelname.lower(), line)

@@ -15,6 +15,7 @@ from gardesh.record.blobs import Blobs
 from gardesh.web.application import application
 from gardesh.web.configuration import Configuration
 from gardesh.web.desk import Desk, now
+from gardesh.web.protocol import protocol
 from gardesh.web.report import Report
 from gardesh.web.sender import Sender
 from gardesh.web.service import Service
@@ -35,6 +36,7 @@ class Server:
         """Binds the address and opens the node. Raises `address-unusable`, and whatever `open_node` raises."""
         self.configuration = configuration
         self.report = report or Report(configuration.operations.log)
+        self.report.take_over("uvicorn.error", "asyncio")
         self.bound = listen(configuration.listen.host, configuration.listen.port)
         self.url = configuration.listen.url.rstrip("/") or url_of(self.bound)
         held: list[Node] = []
@@ -48,6 +50,7 @@ class Server:
         except BaseException:
             self.bound.close()
             raise
+        self.desk.faults = self.report.fault
         try:
             self.http = self._server(held[0], blobs)
             self.service.stopping = lambda: self.http.should_exit
@@ -62,6 +65,8 @@ class Server:
         self.service = Service(self.desk, blobs, tokens, configuration, self.url)
         proxies = ",".join(configuration.listen.trusted_proxies)
         settings: dict[str, Any] = {
+            "http": protocol(configuration),
+            "ws": "none",
             "log_config": None,
             "access_log": False,
             "server_header": False,

@@ -6,15 +6,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from litestar import Request
 
 from gardesh.access import Access
+from gardesh.intake import Answer
+from gardesh.model.document import parse
 from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
+from gardesh.record.cases import NO_SUCH_CASE
 from gardesh.web import authentication
 from gardesh.web.authentication import Credential
 from gardesh.web.configuration import Configuration
@@ -38,7 +42,7 @@ class Service:
     configuration: Configuration
     url: str
     counts: Counts = field(default_factory=Counts)
-    once: Once = field(default_factory=Once)
+    once: Once = field(init=False)
     streams: Counter[str] = field(default_factory=Counter)
     stopping: Callable[[], bool] = lambda: False
     assertions: Once = field(default_factory=Once)
@@ -46,20 +50,20 @@ class Service:
     traces: Traces = field(init=False)
 
     def __post_init__(self) -> None:
+        self.once = Once(since=self.desk.clock() // 1000)
         self.rate = Rate(self.configuration.limits.rate, self.configuration.limits.burst)
         self.traces = Traces(self.configuration.telemetry.endpoint, self.configuration.telemetry.share)
 
     def credential(self, request: Asked, body: bytes | None = b"") -> Credential:
         """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, and
         `too-many-requests`."""
-        found = authentication.read(
-            request.method,
-            self.target(request),
-            request.headers,
-            body,
-            self.tokens,
-            self.desk.clock() // 1000,
-        )
+        now = self.desk.clock() // 1000
+        try:
+            target = self.target(request)
+            found = authentication.read(request.method, target, request.headers, body, self.tokens, now)
+        except Problem:
+            self.anonymous(request)
+            raise
         request.scope["state"]["by"] = "token" if found.grant is not None else "signature"
         self.rate.take(found.client or address(request), time.monotonic())
         return found
@@ -67,6 +71,10 @@ class Service:
     def anonymous(self, request: Asked) -> None:
         """Nobody in particular asks; counts against the rate of the address."""
         self.rate.take(address(request), time.monotonic())
+
+    def charge(self, request: Asked, size: int) -> None:
+        """A large body counts as several requests."""
+        self.rate.take(address(request), time.monotonic(), size / PIECE)
 
     async def ask(self, request: Asked, question: Callable[[Access], T], body: bytes | None = b"") -> T:
         """What `question` finds for who asks. Raises what it raises, and whatever is wrong with the credential."""
@@ -85,6 +93,8 @@ class Service:
         """As `Desk.submit`; what became of each is counted."""
         with self.traces.within("record.submit", documents=len(documents), waiting=self.desk.waiting):
             settled = await self.desk.submit(documents)
+            if any(isinstance(a, Problem) for a in settled.answers):
+                settled = await self.desk.ask(partial(unseen, documents=documents, settled=settled))
         refused = sum(isinstance(a, Problem) for a in settled.answers)
         self.counts.documents.labels("accepted").inc(len(settled.answers) - refused)
         self.counts.documents.labels("refused").inc(refused)
@@ -104,6 +114,30 @@ class Service:
         except ValueError:
             return False
         return any(place in ip_network(n) for n in self.configuration.operations.operators)
+
+
+PIECE = 65_536
+
+
+def unseen(node: Node, documents: Sequence[bytes], settled: Settled) -> Settled:
+    """What became of documents, without what a refusal would tell of a case in which their issuer has no part."""
+    answers: list[Answer] = []
+    for document, told in zip(documents, settled.answers, strict=True):
+        answers.append(told if not isinstance(told, Problem) else masked(node, document, told))
+    return Settled(answers, settled.before)
+
+
+def masked(node: Node, document: bytes, told: Problem) -> Problem:
+    """To who has no part in a case, the case is not there: not when it is read, nor when a document is sent to it."""
+    if told.code == NO_SUCH_CASE or told.kind.status < 402:
+        return told
+    try:
+        paper = parse(document)
+    except Problem:
+        return told
+    if paper.case is None or Access(node, paper.issuer, node.sequencer.last_at).takes_part(paper.case):
+        return told
+    return Problem(NO_SUCH_CASE, "/circulation/case", case=paper.case)
 
 
 def address(request: Asked) -> str:

@@ -84,7 +84,7 @@ async def token(request: Asked) -> Response[bytes]:
         audience = frozenset((service.url, f"{service.url}/", f"{service.url}/token"))
         assertion = read_assertion(form["client_assertion"][0], audience, at // 1000)
         grant = granted(node, assertion, asked, at, seconds)
-        service.assertions.use(assertion.name, assertion.expires + SKEW, at // 1000)
+        service.assertions.use(assertion.name, assertion.expires + SKEW, at // 1000, assertion.org)
         return grant, service.tokens.mint(grant, at // 1000)
 
     try:

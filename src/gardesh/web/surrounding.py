@@ -1,0 +1,107 @@
+"""What surrounds every request: its name, the headers that keep browsers strict, patience with slow clients, its count, its
+line in the log and its span."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+from uuid import uuid4
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types.asgi_types import HTTPReceiveMessage
+from opentelemetry.trace import Span
+
+from gardesh.model.problem import Problem
+from gardesh.web.answer import SLOW
+from gardesh.web.report import Report
+from gardesh.web.service import Service
+
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+TRACED = (b"traceparent", b"tracestate")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What is counted by name; whatever else a client writes as its method is counted together."""
+
+
+class ReaderSlow(BaseException):
+    """Who asked does not read the answer. Nobody handles it on the way up: there is nobody to tell."""
+
+
+class Surrounding:
+    """An application with what surrounds it."""
+
+    def __init__(self, app: ASGIApp, service: Service, report: Report) -> None:
+        self.app, self.service, self.report = app, service, report
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        given = {k.decode(): v.decode("latin-1") for k, v in scope["headers"] if k in TRACED}
+        with self.service.traces.request(scope["method"][:10], given) as span:
+            asked = Exchange(self, scope, receive, send)
+            try:
+                await self.app(scope, asked.receive, asked.send)
+            except* ReaderSlow:
+                asked.state["code"] = "reader-slow"  # the answer ends here, and the connection with it
+            finally:
+                asked.answered(span)
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, around: Surrounding, scope: Scope, receive: Receive, send: Send) -> None:
+        self.around, self.scope, self._receive, self._send = around, scope, receive, send
+        self.begun, self.name = time.perf_counter(), str(uuid4())
+        self.state: dict[str, Any] = {"request_id": self.name}
+        scope["state"] = self.state
+        self.patience = around.service.configuration.limits.idle_seconds
+        self.status, self.sent, self.whole = 500, 0, False
+
+    async def receive(self) -> Any:
+        """The next piece of the body; a client that goes quiet in the middle of one is not waited for.
+
+        Raises `request-slow`.
+        """
+        if self.whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self.patience):
+                message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]
+        except TimeoutError:
+            raise Problem(SLOW, seconds=self.patience) from None
+        self.whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """A piece of the answer. Raises ReaderSlow when nobody takes it for too long."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", self.name.encode())]
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        try:
+            async with asyncio.timeout(self.patience):
+                await self._send(message)
+        except TimeoutError:
+            raise ReaderSlow from None
+
+    def answered(self, span: Span | None) -> None:
+        """Count it, and say how it went."""
+        around, spent = self.around, time.perf_counter() - self.begun
+        method = str(self.scope.get("method"))
+        method = method if method in METHODS else "other"
+        route = str(self.scope.get("path_template") or "unknown")
+        around.service.counts.requests.labels(method, route, str(self.status)).inc()
+        around.service.counts.seconds.labels(method, route).observe(spent)
+        if span is not None:
+            around.service.traces.answered(span, method, route, self.status, self.state)
+            self.state["trace"] = f"{span.get_span_context().trace_id:032x}"
+        around.report.request(self.name, method, route, self.status, spent, self.sent, self.state)
