@@ -16,7 +16,7 @@ from gardesh.record.clock import Clock
 from gardesh.record.founding import new_clock_key
 from gardesh.record.log import Log
 from gardesh.record.store import Store
-from gardesh.study.audit import stored_documents
+from gardesh.study.record import stored_documents
 
 ORDER, KOTAJ = "71640215", "50318264"
 

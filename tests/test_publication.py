@@ -27,7 +27,7 @@ from gardesh.publication.content import Content, properties
 from gardesh.publication.shown import Shower, differences
 from gardesh.publication.site import publish
 from gardesh.record import folder
-from gardesh.study.audit import stored_documents
+from gardesh.study.record import stored_documents
 from gardesh.worked import Act
 
 pytestmark = pytest.mark.store

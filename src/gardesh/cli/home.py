@@ -17,6 +17,7 @@ from gardesh.record import folder
 from gardesh.record.blobs import DEFAULT_LIMIT, Blobs
 from gardesh.record.database import STORE_UNUSABLE, is_server, without_password
 from gardesh.record.keys import KeyStore
+from gardesh.record.node_folder import BLOBS, KEYS, RECORD, URL
 from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
 from gardesh.record.store import Store
 from gardesh.record.views import Views
@@ -27,11 +28,11 @@ def home() -> Path:
 
 
 def store_path() -> Path:
-    return home() / "node.sqlite"
+    return home() / RECORD
 
 
 def url_path() -> Path:
-    return home() / "store-url"
+    return home() / URL
 
 
 def store_url() -> str | None:
@@ -108,7 +109,7 @@ def passphrases(*, fresh: bool = False) -> Passphrases:
 
 
 def keys(*, fresh: bool = False) -> KeyStore:
-    return KeyStore(home() / "keys", passphrases(fresh=fresh))
+    return KeyStore(home() / KEYS, passphrases(fresh=fresh))
 
 
 def blobs() -> Blobs:
@@ -116,7 +117,7 @@ def blobs() -> Blobs:
     text = os.environ.get("GARDESH_ATTACHMENT_LIMIT", str(DEFAULT_LIMIT))
     if not text.isdecimal():
         raise typer.BadParameter(f"GARDESH_ATTACHMENT_LIMIT is a number of bytes, not {text!r}")
-    return Blobs(home() / "blobs", int(text))
+    return Blobs(home() / BLOBS, int(text))
 
 
 CLOCK_KEY, LOG_KEY = "node-clock", "node-log"

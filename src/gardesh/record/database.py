@@ -44,11 +44,17 @@ class Database(Protocol):
     def begin(self) -> None:
         """Begin a write: wait until no other process writes, and then see all that was committed."""
 
+    def begin_reading(self) -> None:
+        """Begin to read one state, the newest committed one; nobody waits for it. It ends with `commit` or `rollback`."""
+
     def commit(self) -> None:
         """End the write; when this returns, it is durable."""
 
     def rollback(self) -> None:
         """End the write without a trace, whatever has become of it."""
+
+    def number_on(self, table: str, column: str) -> None:
+        """Within a write: the numbers that the database gives go on after the highest that is there."""
 
     def engine(self) -> Engine:
         """For migrations alone: an engine whose transactions are writes as those of `begin`."""

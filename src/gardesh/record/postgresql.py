@@ -25,6 +25,7 @@ from gardesh.record.database import PAGE, Row, first_line, without_password
 
 OLDEST = 150_000
 LOCK = "SELECT pg_advisory_xact_lock(7104731)"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {LOCK}"
 SETTINGS = """SELECT
     set_config('lock_timeout', '30s', false),
@@ -135,8 +136,18 @@ class Postgresql:
             return act(self._line)
 
     def begin(self) -> None:
+        self._begin(BEGIN)
+
+    def begin_reading(self) -> None:
+        self._begin(BEGIN_READING)
+
+    def number_on(self, table: str, column: str) -> None:
+        sql = f"SELECT setval(pg_get_serial_sequence(?, ?), max({column})) FROM {table}"  # noqa: S608
+        self.run(sql, (table, column))  # of no rows it is set to null, which changes nothing
+
+    def _begin(self, how: str) -> None:
         try:
-            self._alone(lambda line: line.execute(BEGIN), again=True)
+            self._alone(lambda line: line.execute(how), again=True)
         except BaseException:
             self.rollback()
             raise

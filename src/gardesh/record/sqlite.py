@@ -48,12 +48,19 @@ class Sqlite:
     def begin(self) -> None:
         self.raw.execute("BEGIN IMMEDIATE")
 
+    def begin_reading(self) -> None:
+        self.raw.execute("BEGIN")
+        self.raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()  # from here on it sees one state
+
     def commit(self) -> None:
         self.raw.execute("COMMIT")
 
     def rollback(self) -> None:
         if self.raw.in_transaction:  # SQLite may have rolled back by itself
             self.raw.execute("ROLLBACK")
+
+    def number_on(self, table: str, column: str) -> None:
+        """SQLite looks for the highest itself."""
 
     def engine(self) -> Engine:
         engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)

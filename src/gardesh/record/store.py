@@ -69,10 +69,22 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A write transaction: committed, durably, when the block ends; rolled back when it raises."""
+        with self._transaction(self.database.begin):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read in the block is of one state, the newest committed when it began, whatever others write
+        meanwhile. For a store that no other thread uses. Nothing can be written in it."""
+        with self._transaction(self.database.begin_reading):
+            yield
+
+    @contextmanager
+    def _transaction(self, begin: Callable[[], None]) -> Iterator[None]:
         with self._writer, self._usable():
             if self._owner is not None:
-                raise RuntimeError("a write inside a write")
-            self.database.begin()
+                raise RuntimeError("a transaction inside a transaction")
+            begin()
             self._owner = threading.get_ident()
             try:
                 yield

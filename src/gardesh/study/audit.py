@@ -7,8 +7,9 @@ the documents must be the one that each stored checkpoint signs. Nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Boolean
@@ -32,6 +33,7 @@ from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
 from gardesh.record.sequence import Sequencer, Spoiled
 from gardesh.record.store import Store
+from gardesh.study.record import Record, Row, Stored
 
 AUDIT_DIFFERS = define(
     "audit-differs",
@@ -55,10 +57,6 @@ class Audit:
     @property
     def whole(self) -> bool:
         return not self.problems
-
-
-Row = tuple[Any, ...]
-"""A row of `documents`, in the order of its columns."""
 
 
 class Replay(Sequencer):
@@ -114,55 +112,15 @@ class RecordedClock(Clock):
         return paper
 
 
-def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterator[tuple[int, int, bytes]]:
-    """(position, recorded_at, document) in log order, read a page at a time."""
-    while True:
-        rows = store.rows(
-            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x"
-            " ON x.position = d.position WHERE d.position >= ? ORDER BY d.position LIMIT ?",
-            first,
-            size,
-        )
-        if not rows:
-            return
-        for position, at, signed, data in rows:
-            yield position, at, bytes(signed) + bytes(data)
-        first = rows[-1][0] + 1
-
-
-def _rows(store: Store, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
-    """Each row of `documents` with its disclosures, in log order."""
-    columns = ", ".join(f'd."{c.name}"' for c in schema.documents.columns)
-    sql = (
-        f"SELECT {columns}, x.data FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
-        " WHERE d.position >= ? ORDER BY d.position LIMIT ?"
-    )
-    first = 0
-    while rows := store.rows(sql, first, size):
-        for *row, data in rows:
-            yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row), bytes(data)
-        first = rows[-1][0] + 1
-
-
-def _notes(store: Store, size: int = 1_000) -> Iterator[tuple[int, bytes]]:
-    """The stored checkpoints by the size of the log that they sign."""
-    first = 0
-    while rows := store.rows(
-        "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?", first, size
-    ):
-        for number, raw in rows:
-            yield number, bytes(raw)
-        first = rows[-1][0] + 1
-
-
 class Auditor:
     """Replays the record of `source` into views in `scratch` (in memory by default)."""
 
     def __init__(
-        self, source: Store, library: Library, clock_name: str, scratch: Store | None = None
+        self, source: Store | Record, library: Library, clock_name: str, scratch: Store | None = None
     ) -> None:
+        source = Stored(source) if isinstance(source, Store) else source
         self.source, self.library = source, library
-        self.rows, self.notes = _rows(source), _notes(source)
+        self.rows, self.notes = source.rows(), source.notes()
         self.next, self.note = next(self.rows, None), next(self.notes, None)
         self.taken: Row = ()
         self.scratch = scratch or Store(":memory:", create=True)
@@ -229,29 +187,33 @@ class Auditor:
     def run(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
         """Replay everything. Stops at the first document that does not follow; what comes after rests on it."""
         with self.scratch.writing():
-            try:
-                while self.next is not None:
-                    self._step(*self.next)
-                    if self.found.documents % 500 == 0:
-                        self.replay.write()
-                        progress(self.found.documents)
-                self._finish()
-            except (Problem, Spoiled) as found:
-                problem = found.problem if isinstance(found, Spoiled) else found
-                position = self.replay.size
-                self.found.problems.append(
-                    Problem(
-                        AUDIT_DIFFERS,
-                        f"/{position}",
-                        position=position,
-                        reason=problem.params.get("reason")
-                        if problem.code == AUDIT_DIFFERS
-                        else problem.sentence("en"),
-                    )
+            return self.run_within(progress)
+
+    def run_within(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
+        """The same in a transaction of `scratch` that is open: its end decides whether the replay stays."""
+        try:
+            while self.next is not None:
+                self._step(*self.next)
+                if self.found.documents % 500 == 0:
+                    self.replay.write()
+                    progress(self.found.documents)
+            self._finish()
+        except (Problem, Spoiled) as found:
+            problem = found.problem if isinstance(found, Spoiled) else found
+            position = self.replay.size
+            self.found.problems.append(
+                Problem(
+                    AUDIT_DIFFERS,
+                    f"/{position}",
+                    position=position,
+                    reason=problem.params.get("reason")
+                    if problem.code == AUDIT_DIFFERS
+                    else problem.sentence("en"),
                 )
-            else:
-                self.replay.write()
-                (self.found.cases,) = self.scratch.one("SELECT count(*) FROM cases")
+            )
+        else:
+            self.replay.write()
+            (self.found.cases,) = self.scratch.one("SELECT count(*) FROM cases")
         self.found.root = self.edge.root().hex()
         return self.found
 
@@ -305,6 +267,7 @@ def views_differ(one: Store, other: Store) -> list[str]:
         columns = ", ".join(f'"{c.name}"' for c in table.columns)
         order = ", ".join(f'"{c.name}"' for c in table.primary_key.columns)
         sql = f"SELECT {columns} FROM {table.name} ORDER BY {order}"  # noqa: S608
-        if [tuple(r) for r in one.rows(sql)] != [tuple(r) for r in other.rows(sql)]:
+        pairs = zip_longest(one.each(sql), other.each(sql))
+        if any(a is None or b is None or tuple(a) != tuple(b) for a, b in pairs):
             wrong.append(table.name)
     return wrong

@@ -1,0 +1,81 @@
+"""The record as it is studied: rows of documents with their disclosures, and checkpoints, in order, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from gardesh.record import schema
+from gardesh.record.store import Store
+
+Row = tuple[Any, ...]
+"""A row of `documents`, in the order of its columns."""
+
+
+def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterator[tuple[int, int, bytes]]:
+    """(position, recorded_at, document) in log order, read a page at a time."""
+    while True:
+        rows = store.rows(
+            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x"
+            " ON x.position = d.position WHERE d.position >= ? ORDER BY d.position LIMIT ?",
+            first,
+            size,
+        )
+        if not rows:
+            return
+        for position, at, signed, data in rows:
+            yield position, at, bytes(signed) + bytes(data)
+        first = rows[-1][0] + 1
+
+
+def stored_rows(store: Store, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
+    """Each row of `documents` with its disclosures, in log order."""
+    columns = ", ".join(f'd."{c.name}"' for c in schema.documents.columns)
+    sql = (
+        f"SELECT {columns}, x.data FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
+        " WHERE d.position >= ? ORDER BY d.position LIMIT ?"
+    )
+    first = 0
+    while rows := store.rows(sql, first, size):
+        for *row, data in rows:
+            yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row), bytes(data)
+        first = rows[-1][0] + 1
+
+
+def stored_notes(store: Store, size: int = 1_000) -> Iterator[tuple[int, bytes]]:
+    """The stored checkpoints by the size of the log that they sign."""
+    first = 0
+    while rows := store.rows(
+        "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?", first, size
+    ):
+        for number, raw in rows:
+            yield number, bytes(raw)
+        first = rows[-1][0] + 1
+
+
+class Record(Protocol):
+    """What is replayed: the documents of one node in log order, from wherever they are."""
+
+    def rows(self) -> Iterator[tuple[Row, bytes]]:
+        """Each row of `documents`, with its disclosures."""
+
+    def notes(self) -> Iterator[tuple[int, bytes]]:
+        """The stored checkpoints by the size of the log that they sign."""
+
+    def setting(self, name: str) -> bytes | None: ...
+
+
+class Stored:
+    """The record in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def rows(self) -> Iterator[tuple[Row, bytes]]:
+        return stored_rows(self.store)
+
+    def notes(self) -> Iterator[tuple[int, bytes]]:
+        return stored_notes(self.store)
+
+    def setting(self, name: str) -> bytes | None:
+        return self.store.setting(name)
