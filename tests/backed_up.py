@@ -40,7 +40,8 @@ class Kept:
             "signers": lambda: SIGNERS,
             "now": self.market.now,
         }
-        return backup.back_up(self.market.store, self.place, **{**given, **more})
+        store = more.pop("store", self.market.store)
+        return backup.back_up(store, self.place, **{**given, **more})
 
     def attach(self, *texts: bytes, **changes: Any) -> str:
         """An application with attachments; returns the case."""
