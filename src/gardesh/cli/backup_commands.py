@@ -149,11 +149,11 @@ def tell_restored(done: Restored, place: Path) -> None:
             n=done.newest,
         )
     output.say(
-        "Before it writes, look for a checkpoint of more than {s} documents: with witnesses (what they cosigned last), in"
-        " monitors, at the published log, in receipts that were given out. If there is one, stop: what it covers is lost here,"
-        " and going on would fork the log. Look for a later backup instead.",
-        "پیش از آنکه بنویسد، به‌دنبال نقطه‌ی وارسی با بیش از {s} سند بگردید: نزد گواهان (آنچه آخرین بار امضا کرده‌اند)، در"
-        " پایشگرها، در دفتر منتشرشده و در رسیدهای داده‌شده. اگر هست، دست نگه دارید: آنچه در بر دارد اینجا از دست رفته"
+        "Before it writes, look for a checkpoint of more than {s} documents: with witnesses (`gardesh log cosign` says"
+        " witness-ahead), in monitors, at the published log, in receipts that were given out. If there is one, stop: what it"
+        " covers is lost here, and going on would fork the log. Look for a later backup instead.",
+        "پیش از آنکه بنویسد، به‌دنبال نقطه‌ی وارسی با بیش از {s} سند بگردید: نزد گواهان («gardesh log cosign» می‌گوید"
+        " witness-ahead)، در پایشگرها، در دفتر منتشرشده و در رسیدهای داده‌شده. اگر هست، دست نگه دارید: آنچه در بر دارد اینجا از دست رفته"
         " و ادامه‌دادن دفتر را دوشاخه می‌کند. در عوض پشتیبان تازه‌تری بیابید.",
         s=done.size,
     )
