@@ -47,7 +47,7 @@ class Kept:
         """An application with attachments; returns the case."""
         named = []
         for text in texts:
-            digest, size = self.blobs.put(io.BytesIO(text))
+            digest, size = self.blobs.put(io.BytesIO(text), "ali")
             named.append(attachment(digest, "text/plain", size))
         return self.market.do("ali", "application", application(**changes), attachments=named)
 

@@ -121,18 +121,18 @@ def test_a_signed_checkpoint_stays_that_of_its_size(kept: Kept) -> None:
 
 
 def test_an_attachment_that_the_node_lacks_is_told_and_looked_for_again(kept: Kept) -> None:
-    digest, _ = kept.blobs.put(io.BytesIO(b"gone"))
+    digest, _ = kept.blobs.put(io.BytesIO(b"gone"), "ali")
     case = kept.attach(b"gone")
     place = kept.blobs._path(digest)
     place.write_bytes(b"else")
     assert kept.back_up().missing == [digest.hex()]
     place.unlink()
     assert kept.back_up().missing == [digest.hex()]
-    assert digest not in [d for d, _ in kept.opened().attachments()]
-    kept.blobs.put(io.BytesIO(b"gone"))
+    assert digest not in [d for d, _, _ in kept.opened().attachments()]
+    kept.blobs.put(io.BytesIO(b"gone"), "ali")
     done = kept.back_up()
     assert (done.new, done.attachments, done.missing) == (True, 1, [])
-    assert digest in [d for d, _ in kept.opened().attachments()]
+    assert digest in [d for d, _, _ in kept.opened().attachments()]
     assert case
 
 

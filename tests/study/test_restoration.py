@@ -13,6 +13,8 @@ import pytest
 
 import stores
 from backed_up import Kept
+from gardesh.access import Access
+from gardesh.inbox import Inbox
 from gardesh.model.problem import Problem
 from gardesh.record import backup_manifest
 from gardesh.record.backup_rows import RESTORED
@@ -21,6 +23,7 @@ from gardesh.record.store import Store
 from gardesh.study.audit import views_differ
 from gardesh.study.restoration import restore
 from gardesh.study.restored_folder import WORK
+from gardesh.subscriptions import Subscriptions
 from market import Market, contents, explains_itself
 
 pytestmark = pytest.mark.store
@@ -82,6 +85,19 @@ def test_a_restored_node_is_the_same_and_goes_on_with_its_keys(kept: Kept, tmp_p
     market.apply("ali", reference="A-7")
     explains_itself(market.node)
     market.node.close()
+
+
+def test_who_took_notices_and_where_they_are_sent_comes_back(kept: Kept, tmp_path: Path) -> None:
+    access = Access(kept.market.node, "neighbour", kept.market.now)
+    newest = kept.market.store.one("SELECT max(id) FROM notices")[0]
+    Inbox(access).ack("default", newest)
+    Subscriptions(kept.market.node).make(access, "https://office.example/", None, 1)
+    kept.back_up()
+    market = same(kept, tmp_path / "new") if restore(kept.opened(), tmp_path / "new") else kept.market
+    for table in ("consumers", "webhooks", "deliveries", "notices"):
+        mine, theirs = (store.rows(f"SELECT * FROM {table}") for store in (kept.market.store, market.store))
+        assert sorted(map(repr, map(tuple, mine))) == sorted(map(repr, map(tuple, theirs))), table
+        assert mine, table
 
 
 def test_backups_of_the_restored_node_go_on_in_the_same_place(kept: Kept, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from gardesh.model import checkpoint
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Signer
-from gardesh.record import backup_manifest
+from gardesh.record import backup_manifest, schema
 from gardesh.record.backup_manifest import KeyFile, Manifest
 from gardesh.record.backup_place import Place
 from gardesh.record.backup_rows import ATTACHMENTS, Progress, Rows
@@ -64,7 +64,8 @@ def back_up(
     with store.reading():
         rows = Rows(store, place, old)
         documents, named = rows.documents(progress)
-        checkpoints, reads = rows.checkpoints(), rows.reads()
+        checkpoints, reads, deliveries = rows.checkpoints(), rows.reads(), rows.deliveries()
+        consumers, webhooks = rows.whole(schema.consumers), rows.whole(schema.webhooks)
         packs, settings, counts = rows.packs(), rows.settings(), rows.counts()
         signed = old.checkpoint.encode() if old and old.size == rows.size else rows.checkpoint()
     head = rows.head()
@@ -85,6 +86,9 @@ def back_up(
         documents=documents,
         checkpoints=checkpoints,
         reads=reads,
+        deliveries=deliveries,
+        consumers=consumers,
+        webhooks=webhooks,
         attachments=named,
         packs=packs,
         settings=settings,
@@ -92,6 +96,7 @@ def back_up(
         missing=sorted(files.missing),
         last_checkpoint=_last(checkpoints, old.last_checkpoint if old else 0),
         last_read=_last(reads, old.last_read if old else 0),
+        last_delivery=_last(deliveries, old.last_delivery if old else 0),
     )
     new = old is None or _differ(old, manifest)
     return Made(
@@ -121,7 +126,7 @@ class _Files:
             self._copy(bytes.fromhex(digest))
         done, total = 0, sum(segment.rows for segment in named)
         for segment in named:
-            for digest, _ in read(self.place, segment, ATTACHMENTS):
+            for digest, _, _ in read(self.place, segment, ATTACHMENTS):
                 self._copy(digest)
                 done += 1
                 self.progress("attachments", done, total)
@@ -163,7 +168,8 @@ def _last(segments: list[Segment], before: int) -> int:
 
 def _differ(old: Manifest, new: Manifest) -> bool:
     """Whether the new one says anything that the old one does not."""
-    grown = new.documents or new.checkpoints or new.reads
+    grown = new.documents or new.checkpoints or new.reads or new.deliveries
     return bool(grown) or any(
-        getattr(old, name) != getattr(new, name) for name in ("packs", "settings", "keys", "missing")
+        getattr(old, name) != getattr(new, name)
+        for name in ("packs", "settings", "consumers", "webhooks", "keys", "missing")
     )

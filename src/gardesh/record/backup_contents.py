@@ -43,6 +43,17 @@ class Contents:
     def reads(self) -> Iterator[Row]:
         return self._rows("reads", columns_of(schema.reads))
 
+    def deliveries(self) -> Iterator[Row]:
+        return self._rows("deliveries", columns_of(schema.deliveries))
+
+    def consumers(self) -> Iterator[Row]:
+        for segment in self.manifest.consumers:
+            yield from read(self.place, segment, columns_of(schema.consumers))
+
+    def webhooks(self) -> Iterator[Row]:
+        for segment in self.manifest.webhooks:
+            yield from read(self.place, segment, columns_of(schema.webhooks))
+
     def packs(self) -> Iterator[Row]:
         for segment in self.manifest.packs:
             yield from read(self.place, segment, columns_of(schema.packs))
@@ -53,12 +64,13 @@ class Contents:
         )
         return dict(rows)
 
-    def attachments(self) -> Iterator[tuple[bytes, int]]:
-        """(digest, size) of each attachment that a document names, and that is in the backup; some more than once."""
+    def attachments(self) -> Iterator[tuple[bytes, int, str]]:
+        """(digest, size, who named it) of each attachment that a document names, and that is in the backup; some more than
+        once."""
         missing = {bytes.fromhex(digest) for digest in self.manifest.missing}
-        for digest, size in self._rows("attachments", ATTACHMENTS):
+        for digest, size, issuer in self._rows("attachments", ATTACHMENTS):
             if digest not in missing:
-                yield digest, size
+                yield digest, size, issuer
 
     def attachment(self, digest: bytes, size: int) -> Iterator[bytes]:
         """The bytes of an attachment; it raises at their end where they are not what its digest says."""

@@ -72,8 +72,8 @@ class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One backup: the record at one size of its log.
 
-    `documents`, `checkpoints`, `reads` and `attachments` name what came since the manifest before; `packs`, `settings`
-    and `keys` all that there is. `missing`: attachments that documents name and the node did not have.
+    `documents`, `checkpoints`, `reads`, `deliveries` and `attachments` name what came since the manifest before; `packs`,
+    `settings`, `consumers`, `webhooks` and `keys` all that there is. `missing`: attachments that documents name and the node did not have.
     """
 
     format: str = FORMAT
@@ -89,13 +89,17 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     documents: list[Segment]
     checkpoints: list[Segment]
     reads: list[Segment]
+    deliveries: list[Segment]
     attachments: list[Segment]
     packs: list[Segment]
     settings: list[Segment]
+    consumers: list[Segment]
+    webhooks: list[Segment]
     keys: list[KeyFile] | None
     missing: list[str]
     last_checkpoint: int
     last_read: int
+    last_delivery: int
 
     @property
     def file(self) -> str:

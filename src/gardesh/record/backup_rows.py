@@ -40,7 +40,7 @@ OTHER_HISTORY = define(
     hint_fa="دفتری که به عقب بازگشته دوشاخه شده است. جای دیگری نام ببرید و ببینید دیگران کدام تاریخچه را دیده‌اند.",
 )
 DOCUMENTS = columns_of(schema.documents, "data")
-ATTACHMENTS = ["digest", "size"]
+ATTACHMENTS = ["digest", "size", "issuer"]
 AT, DIGEST = DOCUMENTS.index("recorded_at"), DOCUMENTS.index("digest")
 RESTORED = "restored"
 """A setting of a record that is being restored (`study/restoration`); it is in no backup."""
@@ -82,7 +82,9 @@ class Rows:
             documents.add(row)
             paper = _document(row)
             self.edge.append([entry_hash(paper.digest, row[AT])])
-            named.extend((bytes.fromhex(each["id"][-64:]), each["size"]) for each in paper.attachments)
+            named.extend(
+                (bytes.fromhex(each["id"][-64:]), each["size"], paper.issuer) for each in paper.attachments
+            )
             progress("documents", row[0] + 1 - self.first, self.size - self.first)
         if root(self.size, stored_tiles(self.store)) != self.edge.root():
             raise Problem(RECORD_BROKEN, position=self.size - 1, reason="the log's tiles have another root")
@@ -117,6 +119,18 @@ class Rows:
     def reads(self) -> list[Segment]:
         writer = Writer(self.place, "reads", columns_of(schema.reads))
         writer.extend(self._after(schema.reads, "id", self.old.last_read if self.old else 0))
+        return self._ended(writer)
+
+    def deliveries(self) -> list[Segment]:
+        writer = Writer(self.place, "deliveries", columns_of(schema.deliveries))
+        writer.extend(self._after(schema.deliveries, "id", self.old.last_delivery if self.old else 0))
+        return self._ended(writer)
+
+    def whole(self, table: Table) -> list[Segment]:
+        """All rows of a small table, by their keys."""
+        writer = Writer(self.place, str(table.name), columns_of(table))
+        keys = ", ".join(f'"{c.name}"' for c in table.primary_key.columns)
+        writer.extend(self._found(table, f"1 = ? ORDER BY {keys}", 1))
         return self._ended(writer)
 
     def packs(self) -> list[Segment]:

@@ -129,7 +129,15 @@ def _unmark(store: Store) -> None:
 
 def _fill(contents: Contents, store: Store, progress: Progress) -> None:
     manifest = contents.manifest
-    for table in (schema.packs, schema.checkpoints, schema.reads, schema.settings):
+    kept = (
+        schema.packs,
+        schema.checkpoints,
+        schema.reads,
+        schema.settings,
+        schema.consumers,
+        schema.webhooks,
+    )
+    for table in (*kept, schema.deliveries):
         store.run(f"DELETE FROM {table.name}")  # noqa: S608 (what a node left that was never made)
     _add(store, schema.packs, contents.packs())
     _add(store, schema.checkpoints, contents.checkpoints())
@@ -148,6 +156,10 @@ def _fill(contents: Contents, store: Store, progress: Progress) -> None:
         raise Problem(NOT_ITS_ROOT, found=found.root, expected=manifest.root)
     _add(store, schema.reads, contents.reads())
     store.database.number_on("reads", "id")
+    _add(store, schema.deliveries, contents.deliveries())
+    store.database.number_on("deliveries", "id")
+    _add(store, schema.consumers, contents.consumers())
+    _add(store, schema.webhooks, contents.webhooks())
     _add(store, schema.settings, source.settings.items())
 
 
@@ -193,12 +205,14 @@ class Source:
 def _restore_attachments(contents: Contents, blobs: Blobs, made: Restored, progress: Progress) -> None:
     made.missing = list(contents.manifest.missing)
     total = sum(s.rows for m in contents.chain for s in m.attachments)
-    for done, (digest, size) in enumerate(contents.attachments(), 1):
+    for done, (digest, size, issuer) in enumerate(contents.attachments(), 1):
         if blobs.size_of(digest) != size:
-            found, count = blobs.put(cast(BinaryIO, Pieces(contents.attachment(digest, size))))
+            found, count = blobs.put(cast(BinaryIO, Pieces(contents.attachment(digest, size))), issuer)
             assert found == digest
             made.attachments += 1
             made.bytes += count
+        elif not blobs.held_by(digest, issuer):
+            blobs.give(digest, issuer)
         progress("attachments", done, total)
 
 
