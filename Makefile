@@ -5,7 +5,7 @@ export VENV
 PYTEST := $(VENV)/bin/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench lock clean
+.PHONY: help setup demo test test-long faults lint bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,10 @@ test: setup ## run the tests on SQLite, then those that use a store on PostgreSQ
 
 test-long: setup ## run all tests, with the long ones and many more examples
 	$(PYTEST) --long
+	$(PYTEST) --long --store=postgresql tests/faults
+
+faults: setup ## kill, freeze and cut off: processes, servers, disks and lines, on both stores
+	$(PYTEST) --long tests/faults tests/web/test_serve.py tests/web/test_patience.py tests/web/test_uploads.py
 	$(PYTEST) --long --store=postgresql tests/faults
 
 lint: setup ## check style, types, import contracts and the docs

@@ -104,7 +104,7 @@ def test_a_node_is_served_and_stops_when_it_is_told_to(home: Path) -> None:
 def test_what_is_under_way_is_answered_before_the_stop(home: Path) -> None:
     with running(home) as (process, url), client(home, url) as sara:
         upload = sara.begin_upload()
-        token = sara._http.auth._token  # type: ignore[union-attr]
+        token = next(iter(sara._http.auth._held.values()))[0]  # type: ignore[union-attr]
         answers: list[httpx.Response] = []
         told = threading.Event()
 
