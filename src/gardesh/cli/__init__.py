@@ -30,6 +30,7 @@ from gardesh.cli import (
     serve_command,
     show,
     witness_commands,
+    worker_command,
 )
 from gardesh.cli.files import FILE_UNUSABLE
 from gardesh.model.problem import Problem, define
@@ -59,6 +60,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.command()(serve_command.serve)
+app.command()(worker_command.worker)
 app.command()(client_commands.token)
 app.command("sign-draft")(client_commands.sign_draft)
 app.command("verify")(case_file_commands.verify_document)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
+from gardesh.exchange.stream_settings import Jetstream
 from gardesh.model.problem import Problem, define
 
 CONFIGURATION_WRONG = define(
@@ -134,6 +135,7 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     webhooks: Webhooks = field(default_factory=Webhooks)
     operations: Operations = field(default_factory=Operations)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    jetstream: Jetstream = field(default_factory=Jetstream)
 
 
 def load(file: Path) -> Configuration:
@@ -170,6 +172,8 @@ def _check(made: Configuration, file: str) -> None:
                 ip_network(network)
             except ValueError as error:
                 raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=str(error)) from None
+    for key, reason in made.jetstream.faults():
+        raise Problem(CONFIGURATION_WRONG, file=file, place=f"jetstream.{key}", reason=reason)
     if made.listen.url:
         try:
             parts = urlsplit(made.listen.url)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import uvicorn
@@ -20,6 +22,22 @@ from gardesh.web.report import Report
 from gardesh.web.sender import Sender
 from gardesh.web.service import Service
 from gardesh.web.token import Tokens
+
+
+class Http(uvicorn.Server):
+    """The HTTP server, and what runs in its event loop beside it: from before the first request until after the last."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, report: Report) -> None:
+        super().__init__(config)
+        self.service, self.report = service, report
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        async with AsyncExitStack() as beside:
+            if self.service.configuration.jetstream.servers:
+                from gardesh.web import stream
+
+                await beside.enter_async_context(stream.beside(self.service, self.report))
+            await super().serve(sockets)
 
 
 class Server:
@@ -78,9 +96,8 @@ class Server:
             "limit_concurrency": configuration.limits.connections,
             "timeout_keep_alive": 15,
         }
-        return uvicorn.Server(
-            uvicorn.Config(application(self.service, Sender(self.service), self.report), **settings)
-        )
+        app = application(self.service, Sender(self.service), self.report)
+        return Http(uvicorn.Config(app, **settings), self.service, self.report)
 
     def run(self) -> None:
         """Serve until told to stop; then answer what is under way, keep the checkpoint, and close the node."""
