@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from nats.js import api
 
+from gardesh.exchange.jetstream import Publisher
 from gardesh.exchange.stream_settings import Jetstream
 from gardesh.model.problem import Problem
-from nats_servers import Record, connect, ids, server
+from nats_servers import Record, connect, free_port, ids, server
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "jetstream.md"
 OFFICES = ("health", "traffic", "city")
@@ -98,6 +99,36 @@ async def drained(sub: Any) -> list[Any]:
     while sub.pending_msgs:
         found.append(await sub.next_msg())
     return found
+
+
+def test_a_secret_is_not_told_to_a_server_without_tls(tmp_path: Path) -> None:
+    """Whoever sits at the address of a server that is to speak TLS, and says that it does not, learns nothing."""
+    heard: list[bytes] = []
+
+    async def imposter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b'INFO {"server_id":"x","version":"2.15.0","max_payload":1000,"headers":true,"auth_required":true,"nonce":"n"}\r\n'
+        )
+        heard.append(await reader.read(10_000))
+        writer.write(b"-ERR 'Authorization Violation'\r\n")
+        writer.close()
+
+    async def ask(publisher: Publisher) -> None:
+        async with await asyncio.start_server(imposter, "127.0.0.1", port):
+            await publisher.run()
+
+    record, port = Record(tmp_path), free_port()
+    file = tmp_path / "token"
+    for secret in ("hidden-token", "user:hidden-password"):
+        file.write_text(secret, encoding="ascii")
+        settings = Jetstream(servers=[f"tls://127.0.0.1:{port}"], token=str(file))
+        with record.publisher(settings) as publisher, pytest.raises(Problem) as caught:
+            asyncio.run(ask(publisher))
+        assert (caught.value.code, "TLS" in caught.value.params["reason"]) == ("jetstream-away", True)
+        plain = Jetstream(servers=[f"nats://127.0.0.1:{port}"], token=str(file))
+        with record.publisher(plain) as publisher, pytest.raises(Problem):
+            asyncio.run(ask(publisher))
+    assert [b"hidden" in told for told in heard] == [False, True, False, True]
 
 
 # -- JWTs and TLS ------------------------------------------------------------------------------------------

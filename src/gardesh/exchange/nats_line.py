@@ -15,7 +15,7 @@ from base64 import b32decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,6 +41,7 @@ FILE_WRONG = define(
     en="The file {file} for the connection to NATS cannot be used: {reason}.",
     fa="پرونده‌ی {file} برای اتصال به NATS قابل استفاده نیست: {reason}.",
 )
+T = TypeVar("T")
 CONNECT_SECONDS, ASK_SECONDS, CLOSE_SECONDS = 5.0, 2.0, 2.0
 _JWT = re.compile(r"BEGIN NATS USER JWT-+\s+(\S+)")
 _SEED = re.compile(r"^(SU[A-Z2-7]{56})\s*$", re.MULTILINE)
@@ -153,15 +154,25 @@ async def _open(
     async def nothing(_: Exception) -> None:
         """What goes wrong is raised where it is waited for."""
 
+    def sure() -> None:
+        """The client would go on in plain text with a server that does not ask for TLS, whatever its URL says."""
+        if is_encrypted(settings, server) and not client._server_info.get("tls_required"):
+            raise Error("the server does not ask for TLS")
+
     async with asyncio.timeout(2 * CONNECT_SECONDS):
         await client.connect(
             server, name="gardesh", allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0,
             connect_timeout=int(CONNECT_SECONDS), ping_interval=10, max_outstanding_pings=2,
-            error_cb=nothing, closed_cb=over, **secrets_of(settings, server),
+            error_cb=nothing, closed_cb=over, **secrets_of(settings, server, sure),
         )  # fmt: skip
+        sure()
         line = NatsLine(client, server, closed)
         await line.listen()
     return line
+
+
+def is_encrypted(settings: Jetstream, server: str) -> bool:
+    return server.startswith("tls:") or bool(settings.ca)
 
 
 def said(error: BaseException) -> str:
@@ -173,17 +184,26 @@ def said(error: BaseException) -> str:
     return str(error).removeprefix("nats: ").strip() or type(error).__name__
 
 
-def secrets_of(settings: Jetstream, server: str) -> dict[str, Any]:
-    """How to prove who we are, and whom to believe, as the client wants it. Raises `jetstream-file-wrong`."""
+def secrets_of(settings: Jetstream, server: str, sure: Callable[[], None]) -> dict[str, Any]:
+    """How to prove who we are, and whom to believe, as the client wants it; it asks for a secret when it is about to send
+    it, and `sure` may raise then. Raises `jetstream-file-wrong`."""
     made: dict[str, Any] = {}
-    if server.startswith("tls:") or settings.ca:
+
+    def given(value: T) -> Callable[[], T]:
+        def give() -> T:
+            sure()
+            return value
+
+        return give
+
+    if is_encrypted(settings, server):
         try:
             made["tls"] = ssl.create_default_context(cafile=settings.ca or None)
         except OSError as error:
             raise Problem(FILE_WRONG, file=settings.ca, reason=error.strerror or str(error)) from None
     if settings.token:
         user, colon, password = _text(settings.token).strip().partition(":")
-        made |= {"user": user, "password": password} if colon else {"token": user}
+        made |= {"user": given(user), "password": given(password)} if colon else {"token": given(user)}
     if settings.credentials:
         text = _text(settings.credentials)
         jwt, seed = _JWT.search(text), _SEED.search(text)
@@ -191,7 +211,7 @@ def secrets_of(settings: Jetstream, server: str) -> dict[str, Any]:
             reason = "it has no JWT and seed of a user"
             raise Problem(FILE_WRONG, file=settings.credentials, reason=reason)
         written, key = jwt[1].encode(), key_of(seed[1])
-        made["user_jwt_cb"] = lambda: written
+        made["user_jwt_cb"] = given(written)
         made["signature_cb"] = lambda nonce: b64encode(key.sign(nonce.encode()))
     return made
 

@@ -25,9 +25,14 @@ class Held(Struct, frozen=True):
     until: int = 0
 
 
+def newest_notice(store: Store) -> int:
+    """The id of the newest notice of the node; -1 when there is none."""
+    return int(store.one("SELECT coalesce(max(id), -1) FROM notices")[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is so after an attempt to hold the lease. `newest`: the newest notice of the node, -1 when there is none."""
+    """What is so after an attempt to hold the lease. `newest`: the newest notice of the node."""
 
     held: bool
     upto: int
@@ -55,9 +60,9 @@ class StreamCursor:
 
         Where another holds it, nothing is changed, and nothing is written.
         """
-        newest = int(store.one("SELECT coalesce(max(id), -1) FROM notices")[0])
-        if self._anothers(self.read(store), now):
-            return Standing(False, self.read(store).upto, newest)
+        newest, row = newest_notice(store), self.read(store)
+        if self._anothers(row, now):
+            return Standing(False, row.upto, newest)
         with store.writing():
             row = self.read(store)
             if self._anothers(row, now):
