@@ -148,3 +148,14 @@ def test_for_programs_the_receipt_leads_to_the_comment_and_the_vote() -> None:
     assert said["promises"][0]["state"] == "kept"
     assert said["receipt"]["ways"]["comment"] == ["inspection-fee", "decision", "answer", "comment"]
     assert said["receipt"]["ways"]["vote"][-1] == "vote"
+
+
+def test_nodes_keep_what_they_acknowledged_and_cannot_lie_unseen() -> None:
+    found = json.loads(run("--json", which=("nodes",)))
+    assert found["acknowledged"] == found["kept"] > 0
+    assert found["audit_whole"]
+    assert len(found["cosigned_by"]) == 2
+    first, second = found["fork"]
+    assert first["origin"] == second["origin"] == "province.example/log"
+    assert first["root"] != second["root"]
+    assert second["size"] == first["size"] + 1

@@ -17,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from gardesh import worked_file
-from gardesh.cli import demo_governance, output, path_chart
+from gardesh.cli import demo_governance, demo_nodes, output, path_chart
 from gardesh.cli.case_commands import piece_row
 from gardesh.cli.telling import Teller
 from gardesh.exchange import case_file_check, case_file_selection
@@ -47,6 +47,7 @@ OTHERWISE = define(
 class Story(StrEnum):
     IMPORT = "import"
     GOVERNANCE = "governance"
+    NODES = "nodes"
 
 
 PACKS = {Story.IMPORT: "trade", Story.GOVERNANCE: "governance"}
@@ -56,7 +57,10 @@ PLACES = 64
 
 def demo(
     which: Annotated[
-        Story, typer.Argument(help="import: goods through their offices; governance: a rule and its making.")
+        Story,
+        typer.Argument(
+            help="import: goods through their offices; governance: a rule and its making; nodes: several, and witnesses."
+        ),
     ] = Story.IMPORT,
     public: Annotated[
         Path | None, typer.Option("--public", help="Also write the public register of the story here.")
@@ -65,8 +69,14 @@ def demo(
         float, typer.Option("--pause", help="Seconds to rest after each chapter's words, when watched.")
     ] = 1.8,
 ) -> None:
-    """A whole import with its offices, or the making of a rule with the private sector at the table; then checked."""
+    """A whole import with its offices, the making of a rule with the private sector at the table, or several nodes; then
+    checked."""
     begun = time.monotonic()
+    if which is Story.NODES:
+        with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
+            rest = max(0.0, pause) if sys.stdout.isatty() else 0.0
+            demo_nodes.tell(Path(place), lambda: time.sleep(rest))
+        return
     path = folder.shipped() / PACKS[which] / "cases" / "story.yaml"
     made = worked_file.load(path)
     with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
