@@ -97,7 +97,7 @@ def test_a_node_is_served_and_stops_when_it_is_told_to(home: Path) -> None:
             made = wish(home, sara)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
-    assert made.digest in command(home, "--json", "show", str(made.position))
+    assert made.digest in command(home, "--json", "show", made.case)
     assert '"whole": true' in command(home, "--json", "audit")
 
 
