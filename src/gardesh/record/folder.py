@@ -174,7 +174,16 @@ def keep(store: Store, made: Pack) -> None:
 def stored(store: Store) -> Library:
     """A library of all packs that are kept beside the record, each checked against its digest."""
     library = Library()
-    for label, digest, raw in store.rows("SELECT label, digest, files FROM packs ORDER BY label"):
+    bring(store, library)
+    return library
+
+
+def bring(store: Store, library: Library) -> None:
+    """Add the packs that are kept beside the record and are not in the library: another process may have added some."""
+    for (name,) in store.rows("SELECT label FROM packs ORDER BY label"):
+        if name in library.packs:
+            continue
+        label, digest, raw = store.one("SELECT label, digest, files FROM packs WHERE label = ?", name)
         files = msgspec.json.decode(bytes(raw), type=dict[str, bytes])
         made = pack.read(files, parse_yaml)
         if made.digest != bytes(digest):
@@ -182,4 +191,3 @@ def stored(store: Store) -> Library:
                 MALFORMED, "/pack.yaml", file=label, reason="the stored pack is not what its digest names"
             )
         library.add(made)
-    return library

@@ -2,6 +2,10 @@
 
 Outside a write each statement is a transaction of its own: nothing stays open between two calls. A connection that was
 lost is made again by the next call; inside a write its loss fails the write.
+
+A process that holds the lock and stands still (frozen, paused with its machine, cut off) does not stop the others for long:
+between two statements the server ends its connection after `SILENT`; in the middle of sending, the first process that has
+waited for the lock in vain has it ended. What was cut off so cannot write: its transaction is gone.
 """
 
 from __future__ import annotations
@@ -25,13 +29,19 @@ from gardesh.record.database import PAGE, Row, first_line, without_password
 
 OLDEST = 150_000
 LOCK = "SELECT pg_advisory_xact_lock(7104731)"
-BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SILENT = "idle_in_transaction_session_timeout"
+BEGIN_READING = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL {SILENT} = '10min'"
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {LOCK}"
-SETTINGS = """SELECT
-    set_config('lock_timeout', '30s', false),
-    set_config('idle_in_transaction_session_timeout', '10min', false),
+SETTINGS = f"""SELECT
+    set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '30s'), false),
+    set_config('{SILENT}', coalesce(nullif(current_setting('{SILENT}'), '0'), '15s'), false),
     set_config('jit', 'off', false),
     set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), false)"""
+END_FROZEN = f"""SELECT pg_terminate_backend(a.pid, 5000) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND (l.classid, l.objid, l.objsubid) = (0, 7104731, 1) AND l.granted
+    AND a.datname = current_database() AND l.database = a.datid AND a.wait_event_type = 'Client'
+    AND a.state_change < clock_timestamp() - current_setting('{SILENT}')::interval"""  # noqa: S608
+"""Ends the holder of the lock when the server has waited for it, in whatever state, as long as `SILENT` says."""
 NETWORK = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -136,7 +146,12 @@ class Postgresql:
             return act(self._line)
 
     def begin(self) -> None:
-        self._begin(BEGIN)
+        try:
+            self._begin(BEGIN)
+        except errors.LockNotAvailable:
+            if not self._alone(lambda line: line.execute(END_FROZEN).fetchall(), again=True):
+                raise
+            self._begin(BEGIN)
 
     def begin_reading(self) -> None:
         self._begin(BEGIN_READING)

@@ -19,7 +19,7 @@ from gardesh.model.problem import Problem
 from gardesh.model.procedure import ACTS, Step
 from gardesh.model.receipt import Receipt
 from gardesh.model.slot import Head
-from gardesh.record import schema
+from gardesh.record import folder, schema
 from gardesh.record.cases import Cases, Target
 from gardesh.record.clock import Clock
 from gardesh.record.consequence import Consequences
@@ -121,6 +121,7 @@ class Sequencer:
         )
         size = 0 if last is None else last + 1
         if self.stale or size != self.position or (None if time is None else bytes(time)) != self.time:
+            folder.bring(self.store, self.library)
             self.log.reload()
             self._forget()
 

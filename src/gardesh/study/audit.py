@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from sqlalchemy import Boolean
@@ -41,6 +41,7 @@ AUDIT_DIFFERS = define(
     en="Document {position} does not follow from those before it: {reason}.",
     fa="سند {position} از سندهای پیش از خود به دست نمی‌آید: {reason}.",
 )
+AT_ONCE = 1_000
 AT = list(schema.documents.columns.keys()).index("recorded_at")
 
 
@@ -253,11 +254,13 @@ def copy_views(source: Store, target: Store) -> None:
         target.run(f"DELETE FROM {table.name}")  # noqa: S608
         columns = ", ".join(f'"{c.name}"' for c in table.columns)
         order = ", ".join(f'"{c.name}"' for c in table.primary_key.columns)
-        rows = source.rows(f"SELECT {columns} FROM {table.name} ORDER BY {order}")  # noqa: S608
+        rows = source.each(f"SELECT {columns} FROM {table.name} ORDER BY {order}")  # noqa: S608
         truths = {
             n for n, c in enumerate(table.columns) if isinstance(c.type, Boolean)
         }  # SQLite says 0 and 1
-        target.add(table, [tuple(bool(v) if n in truths else v for n, v in enumerate(r)) for r in rows])
+        while some := list(islice(rows, AT_ONCE)):
+            target.add(table, [tuple(bool(v) if n in truths else v for n, v in enumerate(r)) for r in some])
+            target.one("SELECT 1")  # until the database has them: it ends what is silent for long
 
 
 def views_differ(one: Store, other: Store) -> list[str]:
