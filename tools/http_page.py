@@ -68,7 +68,7 @@ def configuration_page() -> str:
     last = ""
     for section, name, kind, default, said in configuration.settings():
         if section != last:
-            lines += [f"## [{section}]", "", "| key | type | default | |", "|---|---|---|---|"]
+            lines += ["", f"## [{section}]", "", "| key | type | default | |", "|---|---|---|---|"]
             last = section
         shown = msgspec.json.encode(default).decode()
         lines.append(f"| `{name}` | {kind.replace('|', 'or')} | `{shown}` | {said} |")

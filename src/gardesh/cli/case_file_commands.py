@@ -105,7 +105,7 @@ def verify(
                 o=found.origin,
                 s=found.size,
             )
-            if found.reader is not None:
+            if found.reader is not None and (found.in_part or found.unshown):
                 output.say(
                     "Made for {r}: {p} documents are shown in part, {n} are left out; what these say is not checked.",
                     "برای {r} ساخته شده است: {p} سند در بخشی نشان داده شده و {n} سند کنار گذاشته شده است؛ محتوای این‌ها وارسی نمی‌شود.",

@@ -320,6 +320,7 @@ NEXT = (
         "this story as a page",
         "همین داستان، در یک صفحه",
     ),
+    ("gardesh demo nodes", "several nodes, one killed, one lying", "چند گره، یکی کشته‌شده و یکی دروغ‌گو"),
     ("gardesh demo governance", "how the rules themselves are made", "قانون خود چگونه ساخته می‌شود"),
     ("gardesh --lang fa demo", "the same story in Persian", "همین داستان به فارسی"),
     ("docs/tutorial/", "write a pack of your own", "بسته‌ای از خود بنویسید"),

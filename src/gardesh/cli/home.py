@@ -65,7 +65,7 @@ def place_for(url: str | None) -> str:
 
 def make_store(place: str) -> Store:
     """An empty record there; the folder keeps the URL of a database, for nobody else to read."""
-    home().mkdir(parents=True, exist_ok=True)
+    home().mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store(place, create=True)
     if is_server(place):
         descriptor = os.open(url_path(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -6,6 +6,7 @@ import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from gardesh import draft as drafting
@@ -18,14 +19,20 @@ from gardesh.model import canonical
 from gardesh.model.calendar import parse_instant
 from gardesh.model.document import attachment
 from gardesh.model.document import present as show_parts
-from gardesh.model.jose import thumbprint
-from gardesh.model.problem import Problem
+from gardesh.model.jose import PublicKey, thumbprint
+from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.record import folder
 from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import OnePassphrase
 from gardesh.record.views import Views
 
+NO_SUCH_ROLE = define(
+    "no-such-role",
+    404,
+    en="No pack here has the role {role}; there are: {roles}.",
+    fa="هیچ بسته‌ای در اینجا نقش {role} را ندارد؛ نقش‌های موجود: {roles}.",
+)
 keys_app = typer.Typer(no_args_is_help=True, help="Make and list the signing keys of this machine.")
 At = Annotated[
     str | None, typer.Option("--at", help="The instant to record (ISO 8601), never before the last one.")
@@ -89,6 +96,10 @@ def init(
         s=steward,
         p=", ".join(labels),
     )
+    output.say(
+        "Keys of its log, for those who verify: `gardesh log key`.",
+        "کلیدهای دفتر آن، برای وارسی‌کنندگان: «gardesh log key».",
+    )
     node.close()
 
 
@@ -124,6 +135,21 @@ def list_keys() -> None:
     )
 
 
+@keys_app.command("export")
+def export_key(
+    name: Annotated[str, typer.Argument(help="The organisation.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write it here instead of printing it.")] = None,
+) -> None:
+    """The public key as a JWK, to be given to a steward or a verifier; no passphrase is asked for."""
+    public = KeyStore(home() / "keys", OnePassphrase("")).export(name)
+    text = msgspec.json.format(msgspec.json.encode(public), indent=2).decode()
+    if out is None:
+        typer.echo(text)
+        return
+    out.write_text(text + "\n", encoding="utf-8")
+    output.say("The public key of {n}: {f}", "کلید عمومی {n}: {f}", n=name, f=output.ltr(str(out)))
+
+
 def admit(
     org: Annotated[str, typer.Argument(help="The organisation's name.")],
     role: Annotated[list[str], typer.Option("--role", help="A role it is accredited for; may be repeated.")],
@@ -131,11 +157,22 @@ def admit(
     name_en: Annotated[str | None, typer.Option("--name-en")] = None,
     legal_id: Annotated[str | None, typer.Option("--legal-id")] = None,
     steward: Annotated[str, typer.Option("--steward", help="Who admits.")] = "steward",
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key",
+            help="The organisation's public key (JWK), made elsewhere; default: the key on this machine.",
+        ),
+    ] = None,
     at: At = None,
 ) -> None:
-    """The steward admits an organisation whose key is on this machine, and accredits it for roles."""
+    """The steward admits an organisation by its public key, and accredits it for roles."""
     node = open_node()
-    jwk = keys_public(org)
+    roles = {r for p in node.library.packs.values() for r in p.manifest.roles}
+    for name in role:
+        if name not in roles:
+            raise Problem(NO_SUCH_ROLE, role=name, roles=", ".join(sorted(roles)))
+    jwk = keys_public(org) if key is None else given_public(key)
     subject: dict[str, Any] = {
         "org": org,
         "name": {"fa": name_fa or org, "en": name_en or org},
@@ -152,6 +189,13 @@ def admit(
     accepted = node.intake.submit(paper, moment)
     tell_accepted(accepted)
     node.close()
+
+
+def given_public(file: Path) -> dict[str, Any]:
+    """A key that was made elsewhere. Raises `key-malformed`, `key-private`, and what is wrong with the JSON."""
+    jwk = canonical.decode(read_file(file))
+    public = PublicKey.from_jwk(jwk if isinstance(jwk, dict) else {})
+    return {"kid": public.kid, "jwk": dict(public.jwk)}
 
 
 def keys_public(org: str) -> dict[str, Any]:

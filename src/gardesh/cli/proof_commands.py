@@ -117,6 +117,19 @@ def rebuild() -> None:
         )
 
 
+@log_app.command("key")
+def log_key() -> None:
+    """The keys of this node's log (C2SP verifier keys), a line each: what `--log-key` and `witness add-log` take."""
+    store = open_store()
+    keys = msgspec.json.decode(store.setting("log_keys") or b"[]", type=list[str])
+    store.close()
+    if output.as_json():
+        output.emit(keys)
+        return
+    for line in keys:
+        typer.echo(line)
+
+
 @log_app.command()
 def checkpoint() -> None:
     """Print the newest checkpoint: a C2SP signed note."""

@@ -10,7 +10,9 @@ import typer
 
 from gardesh.cli import output
 from gardesh.cli.files import read_file
-from gardesh.cli.home import home, open_node
+from gardesh.cli.home import home, open_node, store_url
+from gardesh.model.problem import Problem
+from gardesh.node import NOT_A_NODE
 from gardesh.record.blobs import Blobs
 from gardesh.web import configuration
 from gardesh.web.application import described
@@ -51,6 +53,8 @@ def serve(
         return
     made = configured(config)
     if check:
+        if store_url() is None:
+            raise Problem(NOT_A_NODE, url=str(home()))
         if output.as_json():
             output.emit(msgspec.to_builtins(made))
         output.say("The configuration is right.", "پیکربندی درست است.")
@@ -73,9 +77,10 @@ def serve(
     if output.as_json():
         output.emit_line({"url": server.url})
     output.say(
-        "Serving at {url}. Its description: {url}/openapi.json. Stop with Ctrl-C.",
-        "خدمت در {url}. شرح آن: {url}/openapi.json. توقف با Ctrl-C.",
+        "Serving at {url}. Its description: {openapi}. Stop with Ctrl-C.",
+        "خدمت در {url}. شرح آن: {openapi}. توقف با Ctrl-C.",
         url=output.ltr(server.url),
+        openapi=output.ltr(f"{server.url}/openapi.json"),
     )
     server.run()
     output.say("Stopped.", "متوقف شد.")

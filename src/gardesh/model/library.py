@@ -23,6 +23,12 @@ from gardesh.model.problem import Problem, define
 if TYPE_CHECKING:
     from gardesh.model.procedure import Procedure
 
+NO_SUCH_PROCEDURE = define(
+    "no-such-procedure",
+    404,
+    en="There is no procedure {procedure}; the pack has: {known}.",
+    fa="رویه‌ای به نام {procedure} نیست؛ رویه‌های این بسته: {known}.",
+)
 NO_SUCH_PACK = define(
     "no-such-pack",
     422,
@@ -247,6 +253,12 @@ class Library:
             from gardesh.model.procedure import compile_procedure
 
             pack = self.get(label)
+            if name not in pack.procedures:
+                raise Problem(
+                    NO_SUCH_PROCEDURE,
+                    procedure=f"{pack.name}/{name}",
+                    known=", ".join(sorted(pack.procedures)),
+                )
             found = compile_procedure(self, pack, name)
             self._procedures[key] = found
         return found

@@ -30,6 +30,8 @@ NOT_A_TILE = define(
     404,
     en="This path names no tile and no bundle of entries of C2SP tlog-tiles.",
     fa="این مسیر، نام هیچ کاشی یا دستهٔ مدخلی در C2SP tlog-tiles نیست.",
+    hint_en="A tile that is not full yet is named with its width, as tile/0/000.p/17.",
+    hint_fa="کاشی‌ای که هنوز پر نشده با پهنایش نام برده می‌شود، مانند tile/0/000.p/17.",
 )
 
 

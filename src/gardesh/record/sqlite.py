@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +25,11 @@ class Sqlite:
 
     def __init__(self, where: str) -> None:
         self.shown = "sqlite://" if where == ":memory:" else f"sqlite:///{Path(where).absolute()}"
+        if where != ":memory:" and not Path(where).exists():
+            with suppress(OSError):  # what cannot be made is said by the connection
+                os.close(
+                    os.open(where, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+                )  # who reads it reads every document
         self.raw = sqlite3.connect(where, isolation_level=None, check_same_thread=False, timeout=30)
         try:
             for setting in SETTINGS:

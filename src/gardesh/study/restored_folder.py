@@ -45,7 +45,8 @@ class Site:
 
     def __enter__(self) -> Site:
         self._must_be_free()
-        self.work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.work.mkdir(mode=0o700, exist_ok=True)
         self._lock = os.open(self.work, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

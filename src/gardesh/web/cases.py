@@ -15,6 +15,7 @@ from gardesh.exchange.case_file_selection import for_reader
 from gardesh.expectation import returned_to
 from gardesh.model.calendar import iso, parse_instant
 from gardesh.model.document import attachment
+from gardesh.model.judgement import WRONG_OUTCOME
 from gardesh.model.path import critical_path
 from gardesh.model.problem import Problem
 from gardesh.record.views import CaseRow
@@ -318,6 +319,13 @@ async def draft(request: Asked, data: JSONBody[wire.DraftWanted]) -> Response[by
         else:
             pack, _, name = str(data.procedure).partition("/")
             procedure = library.procedure(access.node.label_in_force(pack, moment), name)
+        step = procedure.by_name.get(data.step)
+        allowed = step.outcomes if step is not None else ()
+        if data.act in ("issue", "correct") and allowed and data.outcome not in allowed:
+            given = "none" if data.outcome is None else data.outcome
+            raise Problem(
+                WRONG_OUTCOME, "/outcome", step=data.step, outcome=given, allowed=", ".join(allowed)
+            )
         claims = drafting.draft(
             procedure,
             live,
