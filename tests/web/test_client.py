@@ -397,3 +397,16 @@ def test_a_token_that_is_refused_says_why(area: Served) -> None:
     with Client(area.url, who) as node, pytest.raises(Refused) as caught:
         list(node.cases())
     assert caught.value.code == "scope-too-wide"
+
+
+def test_a_decision_without_an_outcome_is_not_drafted(area: Served) -> None:
+    case = area.do(lambda market: market.apply(goods=[{"kind": "food"}]))
+    with client(area, "health") as health:
+        for outcome in (None, "perhaps"):
+            wanted = wire.DraftWanted(step="health-check", case=case, outcome=outcome)
+            with pytest.raises(Refused) as caught:
+                health.draft(wanted, "health")
+            assert (caught.value.code, caught.value.details.pointer) == ("wrong-outcome", "/outcome")
+        with pytest.raises(Refused) as caught:
+            health.draft(wire.DraftWanted(step="application", procedure="market/nothing"), "health")
+        assert caught.value.code == "no-such-procedure"

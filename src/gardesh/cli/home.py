@@ -109,6 +109,8 @@ def passphrases(*, fresh: bool = False) -> Passphrases:
 
 
 def keys(*, fresh: bool = False) -> KeyStore:
+    if fresh:
+        home().mkdir(mode=0o700, parents=True, exist_ok=True)
     return KeyStore(home() / KEYS, passphrases(fresh=fresh))
 
 
