@@ -37,6 +37,13 @@ from gardesh.record.store import Store
 PASSPHRASE = "a-long-enough-passphrase"
 GARDESH = str(Path(sys.executable).parent / "gardesh")
 WANTED = wire.DraftWanted(step="request", procedure="parks/request")
+SEVERAL = """
+import json, sys
+from gardesh.cli import app
+for words in json.loads(sys.argv[1]):
+    app(words, standalone_mode=False)
+"""
+"""Commands one after the other: most of the time that one takes is its start."""
 SD_JWT = {"content-type": "application/vc+sd-jwt"}
 
 
@@ -55,10 +62,14 @@ def command(home: Path, *words: str) -> str:
 def make_node(folder: Path, url: str) -> Path:
     """A node with its record at `url`, and a citizen `sara`."""
     home = folder / "node"
-    command(home, "pack", "new", "parks", "--to", str(folder))
-    command(home, "init", "--pack", str(folder / "parks"), "--store", url)
-    command(home, "keys", "new", "sara")
-    command(home, "admit", "sara", "--role", "applicant")
+    several = [
+        ["pack", "new", "parks", "--to", str(folder)],
+        ["init", "--pack", str(folder / "parks"), "--store", url],
+        ["keys", "new", "sara"],
+        ["admit", "sara", "--role", "applicant"],
+    ]
+    words = [sys.executable, "-c", SEVERAL, json.dumps(several)]
+    subprocess.run(words, env=environment(home), check=True, capture_output=True, timeout=120)
     (home / "serve.toml").write_text("[limits]\nrate = 0.0\n", encoding="utf-8")
     return home
 
@@ -76,8 +87,13 @@ class Service:
             [GARDESH, "--json", "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env=environment(home, name),
         )  # fmt: skip
+        self.url = ""
+
+    def listens(self) -> Service:
+        """Waits until it does."""
         assert self.process.stdout is not None
-        self.url: str = json.loads(self.process.stdout.readline())["url"]
+        self.url = json.loads(self.process.stdout.readline())["url"]
+        return self
 
     def client(self, org: str = "sara") -> Client:
         return Client(self.url, Token(org, key(self.home, org)))
@@ -99,6 +115,8 @@ def services(home: Path, *names: str) -> Iterator[list[Service]]:
     made: list[Service] = []
     try:
         made.extend(Service(home, name) for name in names)
+        for service in made:
+            service.listens()
         yield made
     finally:
         for service in made:

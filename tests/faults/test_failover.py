@@ -66,7 +66,7 @@ def kills(home: Path, url: str, watcher: psycopg.Connection[Any], count: int, ch
             victim.kill()
             before = heard.by[other.name]
             wait_for(lambda name=other.name, before=before: heard.by[name] > before + 5)
-            running[n % 2] = Service(home, victim.name)
+            running[n % 2] = Service(home, victim.name).listens()
             before = heard.by[victim.name]
             wait_for(lambda name=victim.name, before=before: heard.by[name] > before + 5)
     assert set(heard.refused) <= {"store-unusable"}
@@ -210,7 +210,7 @@ def test_a_pack_that_another_process_adopted_is_known_to_all(home: Path, tmp_pat
     with services(home, "one") as running:
         old = running[0]
         command(home, "adopt", str(tmp_path / "parks"))
-        running.append(Service(home, "two"))
+        running.append(Service(home, "two").listens())
         paper = Papers(running[1]).next()
         assert heard.submit(running[1], paper)
         assert parse(paper).pack == "parks@1.1.0"

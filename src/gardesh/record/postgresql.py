@@ -73,6 +73,7 @@ class Postgresql:
         self._inside = False
         self._names = itertools.count()
         self._unsent: list[tuple[bytes, list[Row]]] = []
+        self._warned = ""
         self._line = self._connect()
 
     def _connect(self) -> psycopg.Connection[Row]:
@@ -85,10 +86,15 @@ class Postgresql:
                 raise Unfit("the database is not encoded in UTF8")
             line.adapters.register_dumper(int, Int8Dumper)  # one plan for small and large numbers
             line.execute(SETTINGS)
+            line.add_notice_handler(self._note)
         except BaseException:
             line.close()
             raise
         return line
+
+    def _note(self, said: psycopg.errors.Diagnostic) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            self._warned = str(said.message_primary)
 
     def _alone(self, act: Callable[[psycopg.Connection[Row]], Any], *, again: bool) -> Any:
         """Outside a write. With `again`, once more on a new connection where the old one turns out to be lost."""
@@ -169,9 +175,14 @@ class Postgresql:
         self._inside = True
 
     def commit(self) -> None:
-        """PostgreSQL answers COMMIT with ROLLBACK when a statement had failed."""
+        """PostgreSQL answers COMMIT with ROLLBACK when a statement had failed; and with COMMIT and a warning when somebody
+        ended the wait for the standby: then it stands on this server alone, and is not acknowledged."""
+        self._warned = ""
         done = self._after_unsent(lambda line: line.execute("COMMIT"))
         self._inside = False
+        if self._warned:
+            self._line.close()
+            raise psycopg.OperationalError(self._warned)
         if done.statusmessage != "COMMIT":
             raise errors.InFailedSqlTransaction("a statement of the write had failed")
 

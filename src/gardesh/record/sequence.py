@@ -54,6 +54,8 @@ class Sequencer:
     def __init__(self, store: Store, library: Library, log: Log, clock: Clock) -> None:
         self.store, self.library, self.log, self.clock = store, library, log, clock
         self.stale = False
+        self.settled = False
+        """Whether what the record had when it was last looked at is known to be as durable as a commit of ours."""
         self.places = Places(store)
         self.registers = Registers(store)
         self.types = Types(library)
@@ -110,6 +112,7 @@ class Sequencer:
             self._forget()
             raise
         self._reset()
+        self.settled = True
         if edge is not None and pen is not None:
             self.log.adopt(edge, b"")
             self.log.adopt(edge, pen.result())
@@ -123,7 +126,11 @@ class Sequencer:
         if self.stale or size != self.position or (None if time is None else bytes(time)) != self.time:
             folder.bring(self.store, self.library)
             self.log.reload()
+            self.settled = False
             self._forget()
+        if not self.settled:
+            # Who wrote it may have died before a standby had it. A commit that writes waits for all that came before.
+            self.store.run("UPDATE settings SET value = value WHERE name = 'origin'")
 
     def _flush(self) -> None:
         """Write all buffers to the open transaction; the log's entries stay for the batch's end.
