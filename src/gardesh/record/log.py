@@ -44,7 +44,7 @@ class Log:
         return self.edge.size
 
     def _load(self) -> TileEdge:
-        (size,) = self.store.one("SELECT count(*) FROM documents")
+        (size,) = self.store.one("SELECT coalesce(max(position), -1) + 1 FROM documents")
         return TileEdge.load(int(size), _StoredTiles(self.store))
 
     def _newest_note(self) -> bytes:

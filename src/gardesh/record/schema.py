@@ -227,7 +227,7 @@ deliveries = Table(
     Column("first", Big, nullable=False),
     Column("last", Big, nullable=False),
     Column("outcome", Text, nullable=False),
-    Index("deliveries_of_org", "org", "id"),
+    Index("deliveries_of_channel", "org", "channel", "id"),
 )
 settings = Table(
     "settings",
