@@ -191,7 +191,11 @@ class Subscriptions:
     ) -> None:  # fmt: skip
         hook = sent.webhook
         with self.store.writing():
-            self.store.run(_WHERE, acked, state, attempts, dead, next_at, said[:200], hook.id)
+            # Who had it sent on or again in the meantime is not overruled by what was under way.
+            self.store.run(
+                f"{_WHERE} AND acked = ? AND state = ? AND attempts = ? AND next_at = ?",
+                acked, state, attempts, dead, next_at, said[:200], hook.id, hook.acked, hook.state, hook.attempts, hook.next_at,
+            )  # fmt: skip
             record(hook.access(self.node, now), f"webhook:{hook.id}", sent.upto, sent.upto, outcome)
 
 

@@ -31,6 +31,8 @@ class Receiver:
         self.raw: list[bytes] = []
         self.statuses: list[int] = []
         self.status = 200
+        self.answering = threading.Event()
+        self.answering.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,6 +42,7 @@ class Receiver:
                 headers = {k.lower(): v for k, v in self.headers.items()}
                 receiver.raw.append(content)
                 receiver.came.append((headers, json.loads(content)))
+                receiver.answering.wait(20)
                 self.send_response(status)
                 if status == 302:
                     self.send_header("location", "http://127.0.0.1:1/elsewhere")
@@ -156,6 +159,22 @@ def test_what_is_never_taken_is_given_up_and_then_the_webhook_rests(
         until(lambda: receiver.slots()[31:] == ["application"] * 2 + ["quiet-note"] * 2)
         beyond = city.post(f"/v1/webhooks/{made['id']}/resume", json={"after": 10_000})
         assert beyond.json()["code"] == "ack-beyond"
+
+
+def test_what_is_asked_for_again_while_a_notice_is_under_way_comes_again(
+    local: Served, receiver: Receiver
+) -> None:
+    made = hook(local, receiver.url, "city")
+    local.do(lambda market: market.apply())
+    until(lambda: outcomes(local, made["id"], "city") == ["taken"])
+    receiver.answering.clear()
+    local.do(lambda market: market.apply(seats=2))
+    until(lambda: len(receiver.came) == 2)
+    with local.by("city") as city:
+        city.post(f"/v1/webhooks/{made['id']}/resume", json={"after": made["acked"]}).raise_for_status()
+    receiver.answering.set()
+    until(lambda: outcomes(local, made["id"], "city") == ["taken"] * 4)
+    assert receiver.ids() == [*receiver.ids()[:2]] * 2
 
 
 def recorded(market: Market) -> int:
