@@ -23,6 +23,7 @@ from gardesh.model.problem import Problem
 from gardesh.model.signer import Signer
 from gardesh.node import Node
 from gardesh.record import folder
+from gardesh.record.blobs import Blobs
 from gardesh.record.clock import salt
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor, views_differ
@@ -52,29 +53,44 @@ def key_of(org: str) -> PrivateKey:
 
 
 CLOCK_KEY = PrivateKey.from_secret("EdDSA", sha256(b"clock").digest())
-SIGNERS = (
-    Signer.of_notes(ORIGIN, Ed25519PrivateKey.from_private_bytes(sha256(b"log").digest())),
-    Signer.of_checkpoints(ORIGIN, MLDSA44PrivateKey.from_seed_bytes(sha256(b"log").digest())),
-)
+
+
+def signers_of(origin: str) -> tuple[Signer, Signer]:
+    seed = sha256(b"log" if origin == ORIGIN else origin.encode()).digest()
+    return (
+        Signer.of_notes(origin, Ed25519PrivateKey.from_private_bytes(seed)),
+        Signer.of_checkpoints(origin, MLDSA44PrivateKey.from_seed_bytes(seed)),
+    )
+
+
+SIGNERS = signers_of(ORIGIN)
 
 
 class Market:
     """A node with the seven organisations of `ROLES`, each with one key. Time stands still at `now`."""
 
-    def __init__(self, store: Store | None = None, made: Sequence[Pack] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store | None = None,
+        made: Sequence[Pack] | None = None,
+        origin: str = ORIGIN,
+        clock: PrivateKey = CLOCK_KEY,
+        blobs: Blobs | None = None,
+    ) -> None:
         self.now = START
         self.packs = made or packs()
         self.store = store or stores.fresh()
         self.node = Node.create(
             self.store,
             self.packs,
-            origin=ORIGIN,
-            signers=SIGNERS,
-            clock=("clock", CLOCK_KEY),
+            origin=origin,
+            signers=signers_of(origin),
+            clock=("clock", clock),
             steward=("steward", key_of("steward")),
             steward_name={"fa": "راهبر", "en": "Steward"},
             now=self.now,
         )
+        self.node.blobs = blobs
         admissions = [self.admission(org, roles) for org, roles in ROLES.items()]
         for answer in self.node.intake.submit_all(admissions, self.now):
             assert isinstance(answer, Accepted), answer
@@ -90,7 +106,7 @@ class Market:
 
     @property
     def policy(self) -> Policy:
-        return Policy.of_log(ORIGIN, tuple(s.verifier for s in SIGNERS))
+        return Policy.of_log(self.node.log.origin, tuple(s.verifier for s in self.node.log.signers))
 
     # -- documents ----------------------------------------------------------------------------------------
 

@@ -139,9 +139,12 @@ class Access:
         return data, version, found
 
     def receipt(self, name: str) -> Receipt:
-        """The receipt under the newest checkpoint, for who may read anything of the document. Raises `no-such-document`."""
+        """The receipt, for who may read anything of the document: under the newest checkpoint that witnesses have cosigned,
+        where it covers the document; else the newest. Raises `no-such-document`."""
         found, _ = self.found(name)
-        return self.node.sequencer.receipts([(found.position, found.recorded_at)])[0]
+        log = self.node.log
+        note, tree = log.covering(found.position, self.node.sequencer.last_at)
+        return log.receipts([(found.position, found.recorded_at)], note, tree)[0]
 
     def documents(self, case_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
         """The documents of a case that may be read, in log order, from behind position `after`; and where a next page

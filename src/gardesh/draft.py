@@ -28,7 +28,7 @@ def draft(
     replaces: str | None = None,
     reach: str | None = None,
     valid_until_ms: int | None = None,
-    for_slot: tuple[str, str, str] | None = None,
+    for_slot: tuple[str, ...] | None = None,
     attachments: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The claims of a document of `step_name`, resting on the documents as they stand in `case` now.

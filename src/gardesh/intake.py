@@ -17,9 +17,11 @@ from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.jose import PublicKey
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import Receipt
+from gardesh.record.clock import Evidence
 from gardesh.record.places import Place
 from gardesh.record.registers import NOWHERE
-from gardesh.record.sequence import Sequencer, Spoiled
+from gardesh.record.sequence import Sequencer
+from gardesh.record.spoiled import Spoiled
 
 KEY_UNKNOWN = define(
     "key-unknown",
@@ -124,6 +126,18 @@ class Intake:
         checked = [self._checked(d) for d in documents]
         with self._lock:
             return self._sequence(checked, now)
+
+    def bring(self, proven: Evidence, now: int) -> Accepted:
+        """Mirror what another node has proven (see `Follows.bring`); durable, and under a signed checkpoint, when this
+        returns. What is known already, or older than what is known, gives the place of that. Raises Problem."""
+        with self._lock:
+            try:
+                with self.sequencer.batch(now) as batch:
+                    place = self.sequencer.follows.bring(proven, batch.now)
+            except Spoiled as spoiled:
+                raise spoiled.problem from None
+            (receipt,) = self.sequencer.receipts([(place.position, place.recorded_at)])
+        return Accepted(place.digest, place.position, place.recorded_at, place.case, receipt)
 
     def pass_time(self, now: int) -> int:
         """Let everything that fell due up to `now` be recorded; returns the number of documents this made."""

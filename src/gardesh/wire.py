@@ -347,11 +347,12 @@ class Deliveries(Struct):
 
 
 class SlotName(Struct, forbid_unknown_fields=True):
-    """A slot of a case."""
+    """A slot of a case. `log`: the origin of the log on which the case lives, if that is another node's."""
 
     case: Hex
     step: str
     key: str = ""
+    log: str = ""
 
 
 class Attachment(Struct, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from papers import AT, CASE, CLAIMS, ORDER, refusal
 
+from gardesh.model.claim_elsewhere import Origin, SlotName, Standing
 from gardesh.model.claim_forms import (
     read_slot_urn,
     read_sri,
@@ -41,7 +42,9 @@ FULL: dict[str, Any] = {
     "reach": "now",
     "replaces": ORDER.hex(),
     "names": HASH.hex(),
-    "for_slot": (CASE, "permit", "standards"),
+    "for_slot": SlotName(CASE, "permit", "standards", "ministry.example/log"),
+    "standing": Standing(3, True, False, AT),
+    "origin": Origin("ministry.example/log", CASE, "ali", "standards-office", 7, AT),
     "basis": (("order-request", ORDER), ("permit:۱۲الف۳۴۵-۱۱", HASH)),
     "deficiencies": (MISTAKE, {**MISTAKE, "key": "a", "field": ""}),
     "attachments": (
@@ -123,6 +126,25 @@ FORMS: dict[str, list[Any]] = {
     "circulation/for/case": ["x", 1],
     "circulation/for/step": ["X"],
     "circulation/for/key": ["", None],
+    "circulation/for/log": ["", "a b", "a+b", "x" * 257, 1, None],
+    "circulation/standing": [
+        [],
+        {},
+        {"number": 1},
+        {"number": 0, "sound": True},
+        {"number": 1, "sound": 1},
+        "x",
+    ],
+    "circulation/standing/number": [True, 1.5, -1, 1 << 53],
+    "circulation/standing/ended": [1, None],
+    "circulation/standing/expires": ["soon", 1, None],
+    "circulation/origin": [[], {}, "x"],
+    "circulation/origin/log": ["a\nb", 1],
+    "circulation/origin/case": ["x"],
+    "circulation/origin/opener": ["ali", 1],
+    "circulation/origin/issuer": ["ali", None],
+    "circulation/origin/position": [-1, "7", True],
+    "circulation/origin/recordedAt": ["now", 1],
     "circulation/deficiencies": [{}, "x", None],
     "circulation/deficiencies/0": ["x"],
     "circulation/deficiencies/0/field": ["goods", 1, None],
@@ -172,7 +194,9 @@ def test_the_claims_are_those_of_the_vc_data_model() -> None:
         "digestSRI": write_sri(ORDER),
     }
     assert claims["circulation"]["from"] == "now"
-    assert claims["circulation"]["for"] == {"case": CASE, "step": "permit", "key": "standards"}
+    assert claims["circulation"]["for"] == {
+        "case": CASE, "step": "permit", "key": "standards", "log": "ministry.example/log",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "value"), [(path, value) for path, bad in FORMS.items() for value in bad])

@@ -243,7 +243,11 @@ def sign(
     ] = None,
     valid_until: Annotated[str | None, typer.Option("--valid-until")] = None,
     asked_for: Annotated[
-        str | None, typer.Option("--for", help="case#step:key, the slot of a case that asks for this one.")
+        str | None,
+        typer.Option(
+            "--for",
+            help="case#step:key, the slot of a case that asks for this one; of another node's, @ and the origin of its log behind it.",
+        ),
     ] = None,
     attach: Annotated[
         list[Path] | None, typer.Option("--attach", help="A file to attach; may be repeated.")
@@ -269,8 +273,9 @@ def sign(
         procedure = case.procedure
     for_slot = None
     if asked_for:
-        parent, _, slot = asked_for.partition("#")
-        for_slot = (views.find_case(parent), slot.partition(":")[0], slot.partition(":")[2])
+        here, _, log = asked_for.partition("@")
+        parent, _, slot = here.partition("#")
+        for_slot = (parent if log else views.find_case(parent), *slot.partition(":")[::2], log)
     claims = drafting.draft(
         procedure,
         case,

@@ -14,6 +14,7 @@ import msgspec
 from gardesh import wire
 from gardesh.model import claims
 from gardesh.model.calendar import iso, parse_instant
+from gardesh.model.claim_elsewhere import SlotName
 from gardesh.model.policy import Policy
 from gardesh.model.receipt import Receipt, parse, verify
 
@@ -234,7 +235,8 @@ def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str, now: int) -> d
         claims.attachment(bytes.fromhex(a.digest), a.media_type, a.size, a.name)
         for a in wanted.attachments or ()
     ]
-    slot = (wanted.for_slot.case, wanted.for_slot.step, wanted.for_slot.key) if wanted.for_slot else None
+    asked = wanted.for_slot
+    slot = SlotName(asked.case, asked.step, asked.key, asked.log) if asked is not None else None
     expected: dict[str, Any] = {
         "issuer": org, "case": wanted.case, "step": wanted.step, "key": wanted.key or None, "act": wanted.act,
         "outcome": wanted.outcome, "reach": wanted.reach, "names": None, "for_slot": slot, "attachments": tuple(blobs),

@@ -128,8 +128,8 @@ def decoded(part: Part) -> bytes:
 
 
 def named(paper: Envelope) -> set[bytes]:
-    """The digests of the documents that a document rests upon, replaces or names."""
-    others = (paper.replaces, paper.names)
+    """The digests of the documents of this log that a document rests upon, replaces or names."""
+    others = (paper.replaces, None if paper.origin is not None else paper.names)
     return {digest for _, digest in paper.basis} | {bytes.fromhex(o) for o in others if o is not None}
 
 

@@ -89,6 +89,8 @@ class Verification:
     case: str = ""
     procedure: str = ""
     pack: str = ""
+    pack_digest: str = ""
+    """As the documents that adopted the pack state it."""
     origin: str = ""
     size: int = 0
     root: str = ""
@@ -106,6 +108,11 @@ class Verification:
     """Attachments that documents name and that are not in the file, by their SHA-256: no flaw, but not checked."""
     keys: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    """The documents themselves, in log order, with what they were proven by."""
+    left: list[LeftOut] = field(default_factory=list)
+    """What is `unshown`, with its proofs."""
+    checkpoint: bytes = b""
 
     @property
     def whole(self) -> bool:
@@ -150,6 +157,7 @@ class _Check:
         self.signatures(parts)
         self.found.documents = sum(p.folder != KEYS for p in parts)
         self.found.verified = len(parts)
+        self.found.parts = parts
         self.found.in_part = sum(not p.paper.complete for p in parts if p.folder != KEYS)
         left = None if self.found.reader is None else [one.digest for one in self.left]
         self.found.problems += belonging(parts, self.found.case, left)
@@ -212,6 +220,7 @@ class _Check:
                 check_receipt(receipt, one.digest, made.head)
             except Problem:
                 self.bad(flaw(NOT_PROVEN, MANIFEST, receipt=name))
+        self.found.left, self.found.checkpoint = self.left, self.files[CHECKPOINT]
         self.found.unshown = [one.digest.hex() for one in self.left]
 
     def papers(self) -> list[tuple[int, str, Envelope]]:
@@ -320,7 +329,7 @@ class _Check:
         if last is not None:
             label = last.pack
             procedure = f"{label.partition('@')[0]}/{last.procedure.rpartition('/')[2]}"
-        digest = self.ring.packs.get(label, "")
+        digest = self.found.pack_digest = self.ring.packs.get(label, "")
         try:
             said = describe(case, procedure, label, digest, parts[0].paper, self.found.reader, self.left)
             here = self.attached(parts)

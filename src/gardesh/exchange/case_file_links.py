@@ -68,11 +68,11 @@ def case_of(paper: Envelope) -> str:
 
 
 def _above(paper: Envelope) -> list[str]:
-    """The case for a slot of which the document opens one."""
-    return [paper.for_slot.case] if paper.for_slot is not None else []
+    """The case of this log for a slot of which the document opens one."""
+    return [paper.for_slot.case] if paper.for_slot is not None and not paper.for_slot.log else []
 
 
 def _near(paper: Envelope, cases: set[str], digests: set[bytes]) -> bool:
     """Whether a document of another case is linked, given the cases and digests known to be."""
-    above = paper.for_slot.case if paper.for_slot is not None else ""
-    return paper.digest in digests or paper.digest.hex() in cases or case_of(paper) in cases or above in cases
+    near = {paper.digest.hex(), case_of(paper), *_above(paper)}
+    return paper.digest in digests or not near.isdisjoint(cases)

@@ -96,6 +96,7 @@ It proves what is in it. That a document was left out is seen where another name
 ACTS = {
     "issue": "صدور", "correct": "اصلاح", "confirm": "تأیید", "withdraw": "انصراف", "revoke": "ابطال",
     "escalate": "ارجاع به بالاتر", "deem": "رأی به سکوت", "lapse": "سپری شدن مهلت", "reuse": "استفاده‌ی دوباره",
+    "report": "گزارش به گره دیگر", "mirror": "بازتاب گزارش گره دیگر",
 }  # fmt: skip
 OUTCOMES = {"approved": "پذیرفته", "deficient": "دارای نقص", "rejected": "رد شده"}
 OWN_TITLE = "سندهای پرونده · Documents of the case"

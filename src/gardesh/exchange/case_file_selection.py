@@ -56,8 +56,8 @@ def export(node: Node, case_id: str, *, linked: bool = True, attachments: int = 
     everything |= {p: (LINKED, *found) for p, found in others.items()}
     everything |= {p: (DOCUMENTS, *found) for p, found in own.items()}
     places = sorted(everything)
-    note = node.log.checkpoint(node.sequencer.last_at)
-    receipts = node.log.receipts([(p, everything[p][1]) for p in places], note)
+    note, tree = node.log.covering(places[-1], node.sequencer.last_at)
+    receipts = node.log.receipts([(p, everything[p][1]) for p in places], note, tree)
     parts = []
     for place, receipt in zip(places, receipts, strict=True):
         folder, at, paper = everything[place]
@@ -101,11 +101,12 @@ def for_reader(node: Node, case_id: str, access: Access, *, attachments: int = A
     everything = {
         p: (KEYS, at, for_keys(paper)) for p, (at, paper) in key_documents(node, signed).items()
     } | shown
-    note = node.log.checkpoint(node.sequencer.last_at)
     times = {p: found[1] for p, found in everything.items()}
     times |= {p: (own.get(p) or others[p])[0] for p in left}
+    places = sorted(times)
+    note, tree = node.log.covering(places[-1], node.sequencer.last_at)
     receipts = dict(
-        zip(sorted(times), node.log.receipts([(p, times[p]) for p in sorted(times)], note), strict=True)
+        zip(places, node.log.receipts([(p, times[p]) for p in places], note, tree), strict=True)
     )
     parts = [
         Part(p, at, folder, paper, receipts[p].encode())
@@ -197,7 +198,7 @@ def linked_documents(node: Node, case_id: str, own: Iterable[Found]) -> dict[int
     positions = set()
     for state in node.sequencer.cases.get(case_id).steps:
         for slot in state.slots.values():
-            if slot.head is None or (link := slot.head.link) is None:
+            if slot.head is None or (link := slot.head.link) is None or link.log:
                 continue
             wanted.add(slot.head.digest)
             wanted |= _way(node, link.case, case_id)
@@ -223,7 +224,8 @@ def _way(node: Node, start: str, case_id: str) -> set[bytes]:
             return set()
         way.add(digest)
         _, opening = document(node, position)
-        above = opening.case or (opening.for_slot.case if opening.for_slot is not None else None)
+        asked = opening.for_slot
+        above = opening.case or (asked.case if asked is not None and not asked.log else None)
         if above is None:
             return set()
         current = above

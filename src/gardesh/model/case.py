@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappush
 from typing import Any
 
+from gardesh.model.elsewhere import Abroad, Asked
 from gardesh.model.expression import UNKNOWN, Unknown, decided_by
 from gardesh.model.library import Moment, World
 from gardesh.model.merkle import EMPTY_ROOT, leaf_hash, node_hash
@@ -55,7 +56,9 @@ class Case:
         self.closed_at: int | None = None
         self.withdrawn = False
         self.steps = [StepState() for _ in procedure.steps]
-        self.asked_by: tuple[str, str, str] | None = None
+        self.asked: Asked | None = None
+        self.abroad: dict[tuple[str, str], Abroad] = {}
+        """The slots, by step and key, that follow cases on other nodes."""
         self.records: dict[bytes, Any] = {}
         self.dirty: dict[int, set[str] | None] = dict.fromkeys(range(len(self.steps)))
         self.open_questions = set(range(len(self.steps)))

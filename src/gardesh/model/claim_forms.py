@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem, define, pointer
 
 CLAIM_MISSING = define(
     "claim-missing",
@@ -27,6 +27,14 @@ CLAIM_MALFORMED = define(
     400,
     en="This has to be of the form: {expected}",
     fa="شکل درست این مقدار چنین است: {expected}",
+)
+CLAIM_UNKNOWN = define(
+    "claim-unknown",
+    400,
+    en="The document has a claim {name}, which has no meaning here.",
+    fa="سند ادعای {name} را دارد که در اینجا معنایی ندارد.",
+    hint_en="What a document is about belongs in credentialSubject.",
+    hint_fa="آنچه سند دربارهٔ آن است در credentialSubject می‌آید.",
 )
 ORG_URN, TYPE_URN = "urn:gardesh:org:", "urn:gardesh:type:"
 SLOT_URN, BLOB_URN = "urn:gardesh:slot:", "urn:gardesh:blob:"
@@ -52,6 +60,8 @@ match_pack = _reader(rf"({_NAME}@[0-9]+\.[0-9]+\.[0-9]+)")
 match_issuer = _reader(ORG_URN + r"([a-z0-9]+(?:[._-][a-z0-9]+)*)")
 match_type = _reader(TYPE_URN + rf"({_NAME}:{_NAME})")
 match_hex = _reader(r"([0-9a-f]{64})")
+match_origin = _reader(r"([!-*,-~]+)")
+"""The origin of a log: no spaces and no plus, as the name of a note's key (C2SP signed-note)."""
 match_media_type = _reader(r"([a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*)")
 _match_time = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
@@ -69,6 +79,13 @@ def read_form(value: Any, match: Callable[[str], str | None], place: str, expect
             raise Problem(CLAIM_MISSING, place, name=place.rpartition("/")[2])
         raise Problem(CLAIM_MALFORMED, place, expected=expected)
     return found
+
+
+def only(members: dict[str, Any], known: frozenset[str], place: str) -> None:
+    """That an object has no other members than these. Raises `claim-unknown`."""
+    if not members.keys() <= known:
+        name = next(name for name in members if name not in known)
+        raise Problem(CLAIM_UNKNOWN, place + pointer(name), name=name)
 
 
 def read_key(value: Any, place: str) -> str:

@@ -8,8 +8,17 @@ through that is not known: what no one reads must not be signed for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
+from gardesh.model.claim_elsewhere import (
+    Origin,
+    SlotName,
+    Standing,
+    read_for,
+    read_origin,
+    read_standing,
+    write_elsewhere,
+)
 from gardesh.model.claim_forms import (
     BLOB_URN,
     CLAIM_MALFORMED,
@@ -24,6 +33,7 @@ from gardesh.model.claim_forms import (
     match_pack,
     match_procedure,
     match_type,
+    only,
     read_form,
     read_key,
     read_slot_urn,
@@ -33,16 +43,8 @@ from gardesh.model.claim_forms import (
     write_sri,
     write_time,
 )
-from gardesh.model.problem import Problem, define, pointer
+from gardesh.model.problem import Problem, define
 
-CLAIM_UNKNOWN = define(
-    "claim-unknown",
-    400,
-    en="The document has a claim {name}, which has no meaning here.",
-    fa="سند ادعای {name} را دارد که در اینجا معنایی ندارد.",
-    hint_en="What a document is about belongs in credentialSubject.",
-    hint_fa="آنچه سند دربارهٔ آن است در credentialSubject می‌آید.",
-)
 VALIDITY_REVERSED = define(
     "validity-reversed",
     400,
@@ -57,14 +59,6 @@ SLOT_TWICE = define(
 )
 
 CONTEXT = ["https://www.w3.org/ns/credentials/v2", "https://www.w3.org/ns/credentials/undefined-terms/v2"]
-
-
-class SlotName(NamedTuple):
-    """A slot of a case. `key` is empty for the only slot of a step."""
-
-    case: str
-    step: str
-    key: str
 
 
 class Statement(TypedDict):
@@ -89,6 +83,8 @@ class Statement(TypedDict):
     replaces: str | None
     names: str | None
     for_slot: SlotName | None
+    standing: Standing | None
+    origin: Origin | None
     basis: tuple[tuple[str, bytes], ...]
     deficiencies: tuple[dict[str, Any], ...]
     attachments: tuple[dict[str, Any], ...]
@@ -103,7 +99,7 @@ _CLAIMS = frozenset(
 _CIRCULATION = frozenset(
     (
         *("pack", "procedure", "case", "step", "key", "act", "outcome", "deficiencies", "replaces", "from"),
-        *("for", "names"),
+        *("for", "names", "standing", "origin"),
     )
 )
 
@@ -111,7 +107,7 @@ _CIRCULATION = frozenset(
 def read(claims: dict[str, Any]) -> Statement:
     """The claims of a document, each of its form. Raises `claim-missing`, `claim-malformed`, `claim-unknown`,
     `validity-reversed` and `basis-slot-twice`. `credentialSubject` is not looked at."""
-    _only(claims, _CLAIMS, "")
+    only(claims, _CLAIMS, "")
     if claims.get("@context") != CONTEXT:
         raise Problem(CLAIM_MALFORMED, "/@context", expected=" ".join(CONTEXT))
     types = claims.get("type")
@@ -133,7 +129,7 @@ def read(claims: dict[str, Any]) -> Statement:
         raise Problem(CLAIM_MISSING, "/circulation", name="circulation")
     if type(circulation) is not dict:
         raise Problem(CLAIM_MALFORMED, "/circulation", expected="{pack, procedure, case, step, key, act}")
-    _only(circulation, _CIRCULATION, "/circulation")
+    only(circulation, _CIRCULATION, "/circulation")
     outcome = _one_of(circulation, "outcome", ("approved", "deficient", "rejected"))
     return {
         "issuer": read_form(claims.get("issuer"), match_issuer, "/issuer", f"{ORG_URN}<name>"),
@@ -152,19 +148,15 @@ def read(claims: dict[str, Any]) -> Statement:
         "reach": _one_of(circulation, "from", ("start", "now")),
         "replaces": _hex(circulation, "replaces"),
         "names": _hex(circulation, "names"),
-        "for_slot": _for(circulation["for"]) if "for" in circulation else None,
+        "for_slot": read_for(circulation["for"]) if "for" in circulation else None,
+        "standing": read_standing(circulation["standing"]) if "standing" in circulation else None,
+        "origin": read_origin(circulation["origin"]) if "origin" in circulation else None,
         "basis": _basis(claims["relatedResource"]) if "relatedResource" in claims else (),
         "deficiencies": _deficiencies(circulation["deficiencies"], outcome)
         if "deficiencies" in circulation
         else (),
         "attachments": _attachments(claims["attachments"]) if "attachments" in claims else (),
     }
-
-
-def _only(members: dict[str, Any], known: frozenset[str], place: str) -> None:
-    if not members.keys() <= known:
-        name = next(name for name in members if name not in known)
-        raise Problem(CLAIM_UNKNOWN, place + pointer(name), name=name)
 
 
 def _one_of(circulation: dict[str, Any], name: str, values: tuple[str, ...]) -> str | None:
@@ -179,17 +171,6 @@ def _one_of(circulation: dict[str, Any], name: str, values: tuple[str, ...]) -> 
 def _hex(circulation: dict[str, Any], name: str) -> str | None:
     return (
         read_form(circulation[name], match_hex, f"/circulation/{name}", HEX) if name in circulation else None
-    )
-
-
-def _for(value: Any) -> SlotName:
-    if type(value) is not dict:
-        raise Problem(CLAIM_MALFORMED, "/circulation/for", expected="{case, step, key}")
-    _only(value, frozenset(("case", "step", "key")), "/circulation/for")
-    return SlotName(
-        read_form(value.get("case"), match_hex, "/circulation/for/case", HEX),
-        read_form(value.get("step"), match_name, "/circulation/for/step", "<name>"),
-        read_key(value["key"], "/circulation/for/key") if "key" in value else "",
     )
 
 
@@ -218,7 +199,7 @@ def _deficiencies(value: Any, outcome: str | None) -> tuple[dict[str, Any], ...]
         at = f"{place}/{n}"
         if type(one) is not dict:
             raise Problem(CLAIM_MALFORMED, at, expected="{step, field, reason}")
-        _only(one, frozenset(("step", "key", "field", "reason")), at)
+        only(one, frozenset(("step", "key", "field", "reason")), at)
         read_form(one.get("step"), match_name, at + "/step", "<name>")
         if "key" in one:
             read_key(one["key"], at + "/key")
@@ -241,7 +222,7 @@ def _attachments(value: Any) -> tuple[dict[str, Any], ...]:
         at = f"/attachments/{n}"
         if type(one) is not dict:
             raise Problem(CLAIM_MALFORMED, at, expected="{id, digestSRI, mediaType, size, name}")
-        _only(one, frozenset(("id", "digestSRI", "mediaType", "size", "name")), at)
+        only(one, frozenset(("id", "digestSRI", "mediaType", "size", "name")), at)
         if one.get("id") != BLOB_URN + read_sri(one.get("digestSRI"), at + "/digestSRI").hex():
             raise Problem(CLAIM_MALFORMED, at + "/id", expected=f"{BLOB_URN}{HEX}")
         read_form(one.get("mediaType"), match_media_type, at + "/mediaType", "application/pdf")
@@ -276,7 +257,9 @@ def compose(
     replaces: str | None = None,
     reach: str | None = None,
     names: str | None = None,
-    for_slot: tuple[str, str, str] | None = None,
+    for_slot: tuple[str, ...] | None = None,
+    standing: Standing | None = None,
+    origin: Origin | None = None,
     basis: Sequence[tuple[str, bytes]] = (),
     attachments: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -293,9 +276,7 @@ def compose(
     circulation |= {name: value for name, value in optional.items() if value is not None}
     if deficiencies:
         circulation["deficiencies"] = [dict(d) for d in deficiencies]
-    if for_slot is not None:
-        circulation["for"] = {"case": for_slot[0], "step": for_slot[1]}
-        circulation["for"] |= {"key": for_slot[2]} if for_slot[2] else {}
+    circulation |= write_elsewhere(for_slot, standing, origin)
     claims: dict[str, Any] = {
         "@context": list(CONTEXT),
         "type": ["VerifiableCredential", TYPE_URN + type.replace("/", ":")],

@@ -16,7 +16,9 @@ from hashlib import sha256
 from typing import Any
 
 from gardesh.model.canonical import DEFAULT, TOO_LONG, Limits, base64url_decode, decode, encode
-from gardesh.model.claims import CLAIM_UNKNOWN, SlotName, attachment, compose, read
+from gardesh.model.claim_elsewhere import Origin, SlotName, Standing
+from gardesh.model.claim_forms import CLAIM_UNKNOWN
+from gardesh.model.claims import attachment, compose, read
 from gardesh.model.disclosure import MARKER, TOO_MANY, Place, conceal, needed, reveal
 from gardesh.model.jose import ANOTHER_KEY, PublicKey, SigningKey, read_header, sign_compact
 from gardesh.model.problem import Problem, define
@@ -111,6 +113,8 @@ class Envelope:
     replaces: str | None
     names: str | None
     for_slot: SlotName | None
+    standing: Standing | None
+    origin: Origin | None
     basis: tuple[tuple[str, bytes], ...]
     deficiencies: tuple[dict[str, Any], ...]
     attachments: tuple[dict[str, Any], ...]

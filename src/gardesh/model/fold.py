@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from gardesh.model import deadline, demand
+from gardesh.model import deadline, demand, elsewhere
 from gardesh.model.case import Case
 from gardesh.model.judgement import Paper, Verdict, expiry, judge
 from gardesh.model.procedure import Ref, Step
@@ -51,17 +51,24 @@ def accept(case: Case, paper: Paper, t: int, position: int) -> tuple[Verdict | N
     return verdict, apply(case, verdict, paper.digest, paper.issuer, t, position)
 
 
-CLOCK_ACTS = frozenset({"escalate", "deem", "lapse", "reuse"})
+CLOCK_ACTS = frozenset({"escalate", "deem", "lapse", "reuse", "report", "mirror"})
 
 
 def by_clock(case: Case, paper: Paper, t: int, position: int) -> list[Change]:
-    """What the node's clock key records of a term that passed: escalation, a deemed outcome, a lapse (rule 20).
+    """What the node's clock key records of a term that passed: escalation, a deemed outcome, a lapse (rule 20); and of
+    cases elsewhere: a report to the node that asked, the mirror of another's report (rule 16).
 
     A `reuse` changes nothing by itself: the other case's document comes through its link.
     """
     step, key = case.procedure.by_name[paper.step], paper.key or ""
-    slot = case.steps[step.index].slots[key]
     case.position = position
+    if paper.act == "report":
+        elsewhere.reported(case, paper.names, paper.outcome, paper.standing)
+        return []
+    if paper.act == "mirror":
+        elsewhere.follow(case, paper, t, position)
+        return mirror(case, step, key, elsewhere.mirrored(paper, t, position), t)
+    slot = case.steps[step.index].slots[key]
     if paper.act == "reuse":
         return []
     if paper.act == "escalate":

@@ -48,8 +48,9 @@ def migrate(old: Case, procedure: Procedure, t: int) -> Moved:
     steps = {s.name: _taker(old, s, procedure, words) for s in old.procedure.steps}
     new = Case(old.id, procedure, old.world, old.opener, old.opened_at)
     new.before, new.forced = old, True
-    new.turn, new.position = old.turn, old.position
+    new.turn, new.position, new.asked = old.turn, old.position, old.asked
     names = {name: taker or name for name, taker in steps.items()}
+    new.abroad = {(taker, k): a for (n, k), a in old.abroad.items() if (taker := steps.get(n)) is not None}
     new.records = {n: replace(r, step=names.get(r.step, r.step)) for n, r in old.records.items()}
     changes: list[Change] = []
     origin: dict[str, Step] = {}

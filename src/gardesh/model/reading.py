@@ -29,7 +29,8 @@ def right(
 
     Its issuer and those it is about read it whole; the holder of a slot that applies and is demanded or has a
     document reads what its step needs directly, in the parts that the step names; who relied on it keeps that. The
-    opener reads every decision of its case, and what closes it. `known_as` are other names of `org`, such as its
+    opener reads every decision of its case, and what closes it; the node for which a case was opened reads what opens and
+    what closes it. `known_as` are other names of `org`, such as its
     legal id, under which a document may be about it.
     """
     if org == head.issuer or any(who == org or who in known_as for who in head.about):
@@ -43,7 +44,13 @@ def right(
     made = case.procedure.by_name.get(step_name)
     if made is None:
         return tuple(sorted(fields)) if fields else NONE
-    if org == case.opener and (made.outcomes or made in case.procedure.goal):
+    if org == case.opener and decides(case, made):
+        return ALL
+    if (
+        case.asked is not None
+        and org == case.asked.org
+        and made in (*case.procedure.goal, case.procedure.opening)
+    ):
         return ALL
     for step, refs, deep in steps_that_read(case.procedure, made.index):
         state = case.steps[step.index]
@@ -66,6 +73,11 @@ def right(
     return tuple(sorted(fields)) if fields else NONE
 
 
+def decides(case: Case, step: Step) -> bool:
+    """Whether the opener reads what stands in a step whoever issued it: a decision, here or elsewhere, or the end."""
+    return bool(step.outcomes) or step.spec.from_ is not None or step in case.procedure.goal
+
+
 Audience = tuple[str, str]
 """A kind (`org`, `role`, `about`) and a name: an organisation, whoever holds a role, whoever goes by a name."""
 
@@ -77,7 +89,7 @@ def audience(case: Case, step_name: str, key: str, head: Head) -> list[Audience]
     """
     found: set[Audience] = {("about", who) for who in head.about}
     made = case.procedure.by_name[step_name]
-    if made.outcomes or made in case.procedure.goal:
+    if decides(case, made):
         found.add(("org", case.opener))
     for step, refs, deep in steps_that_read(case.procedure, made.index):
         state = case.steps[step.index]

@@ -45,11 +45,12 @@ class Rest:
 
 @dataclass(slots=True, frozen=True)
 class Link:
-    """Another case's slot that a head mirrors."""
+    """Another case's slot that a head mirrors; `log` is the origin of the log where that case lives, if not this one."""
 
     case: str
     step: str
     key: str
+    log: str = ""
 
 
 @dataclass(slots=True)

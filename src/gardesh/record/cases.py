@@ -13,6 +13,7 @@ import msgspec
 from gardesh.model import canonical, deadline, demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope, parse
+from gardesh.model.elsewhere import asked
 from gardesh.model.fold import Change
 from gardesh.model.judgement import Verdict, opening_effects
 from gardesh.model.library import Library
@@ -191,8 +192,12 @@ class Cases:
         if isinstance(what, bytes):
             paper = parse(what)
             let_pass(case, at)
+            if paper.case is None:
+                case.asked = asked(paper.for_slot, case.world, position, at)
             with watch(case, paper, position):
                 verdict, _ = fold.accept(case, paper, at, position)
+            if paper.act == "mirror":
+                self.arrived(case, paper, position, at)
             if verdict is not None:
                 if verdict.step.spec.opens is not None and paper.act in ("issue", "correct"):
                     self.opening(case, verdict, position, at)
@@ -202,6 +207,14 @@ class Cases:
         let_pass(case, at)
         head = decode_head(raw) if raw is not None else None
         fold.mirror(case, case.procedure.by_name[step], key, head, at)
+
+    def arrived(self, case: Case, paper: Envelope, position: int, at: int) -> Head | None:
+        """The head that a mirror has put in its slot, with whom or what it is about."""
+        step = case.procedure.by_name[paper.step]
+        head = case.steps[step.index].slots[paper.key or ""].head
+        if head is not None:
+            head.about = self.about(case, step, head, position, at)
+        return head
 
     def opening(self, case: Case, verdict: Verdict, position: int, at: int) -> tuple[Case, list[Change]]:
         """The case of another procedure that the document opens. The rules of that procedure's opening step hold for

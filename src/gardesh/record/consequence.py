@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gardesh.model import fold
 from gardesh.model.case import Case
+from gardesh.model.elsewhere import Asked, stand
 from gardesh.model.problem import Problem
 from gardesh.model.procedure import Step
 from gardesh.model.slot import DUE, ISSUED, Head
@@ -37,6 +38,8 @@ class Consequences:
                     queue.append(moved)
             if self._reuse(current, at):
                 queue.append(current)
+            elif current.asked is not None:
+                self._report(current, current.asked, at)
 
     def _carry(self, source: Case, step_name: str, key: str, target: Target, at: int) -> Case | None:
         case = self.cases.get(target[0])
@@ -50,6 +53,17 @@ class Consequences:
         self.cases.note_mirror(target, head, self.at.position - 1, at)
         self.at.enter(changes)
         return case
+
+    def _report(self, case: Case, to: Asked, at: int) -> None:
+        """Tell the node that asked for a case how it stands, when that has changed."""
+        now = stand(case)
+        if now == to.last:
+            return
+        position = self.at.position
+        paper = self.at.clock.report(case, to, now, at)
+        fold.accept(case, paper, at, position)
+        self.at._record(paper, case, at)
+        self.cases.notices.report(case, at, position)
 
     def follow(self, source: tuple[str, str, str], target: Target) -> None:
         self.cases.unlink(target)
@@ -74,7 +88,7 @@ class Consequences:
         places = [(s, k) for s in case.procedure.reusing for k in sorted(case.steps[s.index].open_keys)]
         for step, key in places:
             slot = case.steps[step.index].slots[key]
-            if not slot.demanded:
+            if not slot.demanded or (step.name, key) in case.abroad:
                 continue
             if slot.state != DUE or slot.term_start != at or slot.head is not None:
                 continue

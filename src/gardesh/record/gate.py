@@ -8,6 +8,7 @@ from typing import Any
 from gardesh.model import demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
+from gardesh.model.elsewhere import asked
 from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure
@@ -70,6 +71,7 @@ class Gate:
         if procedure.opening.name != paper.step:
             raise Problem("no-such-case", "/circulation/case", case="—")
         case = Case(paper.digest.hex(), procedure, self.registers, paper.issuer, now)
+        case.asked = asked(paper.for_slot, self.registers, NOWHERE, now)
         fold.finish(case, now)
         return case
 
@@ -90,7 +92,7 @@ class Gate:
     def asked(self, paper: Envelope, case: Case) -> Target:
         """The slot of another case that this case is opened for (rule 16)."""
         assert paper.for_slot is not None
-        target_case, step_name, key = paper.for_slot
+        target_case, step_name, key, _ = paper.for_slot
         try:
             parent = self.cases.get(target_case)
         except Problem as problem:
@@ -114,6 +116,7 @@ class Gate:
             or slot is None
             or slot.state != DUE
             or not slot.demanded
+            or (step_name, key) in parent.abroad
             or not may
         ):
             raise not_asked

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from gardesh.model import checkpoint, cose_receipt
+from gardesh.model import note as notes
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import encode, entry_hash
 from gardesh.model.jose import PrivateKey
@@ -23,6 +24,10 @@ from gardesh.record import schema
 from gardesh.record.store import Store
 
 __all__ = ["Log", "encode", "stored_tiles"]
+
+
+LOOKED_AT = 256
+"""How many of the newest checkpoints are looked at for one that witnesses have cosigned."""
 
 
 class Log:
@@ -38,6 +43,8 @@ class Log:
         self._pen = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self.edge = self._load()
         self.note = self._newest_note()
+        self.cosigned = self._newest_cosigned()
+        """The newest checkpoint that witnesses have cosigned, and its size; None where none of the newest has that."""
 
     @property
     def size(self) -> int:
@@ -53,10 +60,18 @@ class Log:
             return bytes(row[1])
         return b""
 
+    def _newest_cosigned(self) -> tuple[int, bytes] | None:
+        rows = self.store.rows("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT ?", LOOKED_AT)
+        for size, raw in rows:
+            if len(notes.parse(bytes(raw)).signatures) > len(self.signers):
+                return int(size), bytes(raw)
+        return None
+
     def reload(self) -> None:
         """Read again what is stored: another process has appended."""
         self.edge, self.note = self._load(), b""
         self.note = self._newest_note()
+        self.cosigned = self._newest_cosigned()
 
     def append(self, entries: Sequence[tuple[bytes, int]]) -> TileEdge:
         """The edge after these entries; tiles that became full are written to the open transaction."""
@@ -101,14 +116,26 @@ class Log:
             self.store.add(schema.checkpoints, [(size, note)], replace=True)
         if size == self.size:
             self.note = note
+        if self.cosigned is None or size >= self.cosigned[0]:
+            self.cosigned = size, note
+
+    def covering(self, last: int, at: int) -> tuple[bytes, TileEdge]:
+        """The checkpoint to prove entries up to the position `last` by, and its tree: the newest that witnesses have
+        cosigned, where it covers them; else the newest of all."""
+        if self.cosigned is None or self.cosigned[0] <= last:
+            return self.checkpoint(at), self.edge
+        size, note = self.cosigned
+        return note, self.edge if size == self.size else TileEdge.load(size, _StoredTiles(self.store))
 
     def full_tile(self, level: int, index: int) -> bytes:
         row = self.store.one("SELECT data FROM tiles WHERE level = ? AND number = ?", level, index)
         return bytes(row[0]) if row is not None else b""
 
-    def receipts(self, found: Sequence[tuple[int, int]], note: bytes) -> list[Receipt]:
-        """Receipts for (position, recorded_at) under the newest checkpoint."""
-        tree = self.edge.tree(self.full_tile)
+    def receipts(
+        self, found: Sequence[tuple[int, int]], note: bytes, edge: TileEdge | None = None
+    ) -> list[Receipt]:
+        """Receipts for (position, recorded_at) under the checkpoint `note`; `edge`: its tree, if not the newest."""
+        tree = (edge or self.edge).tree(self.full_tile)
         return [Receipt(position, at, tuple(tree.inclusion(position)), note) for position, at in found]
 
     @property

@@ -40,11 +40,11 @@ class Notices:
                 continue
             acting, before, state = slot.told[0], old[1], slot.told[2]
             head = slot.head
-            if head is not None and head.link is None and head.digest != before:
+            if head is not None and here(head) and head.digest != before:
                 self._tell(case, place, at, READ, state, readers(case, place, head), head.position)
             elif old[2] == ISSUED and state != ISSUED:
                 last = head or (slot.past[-1] if slot.past else None)
-                if last is not None and last.link is None:
+                if last is not None and here(last):
                     self._tell(case, place, at, GONE, state, readers(case, place, last), last.position)
             if acting is not None and acting != old[0]:
                 self._tell(case, place, at, ACT, state, [acting[:2]], None, slot.deadline)
@@ -65,10 +65,22 @@ class Notices:
             self._pending.append((self.next, at, case.id, kind, who, reason, name, state, position, deadline))
             self.next += 1
 
+    def report(self, case: Case, at: int, position: int) -> None:
+        """That the node which asked for the case may read a report."""
+        assert case.asked is not None
+        step = case.procedure.goal[0]
+        state = demand.slot_at(case, (step.index, "")).state
+        self._tell(case, (step.index, ""), at, READ, state, [("org", case.asked.org)], position)
+
     def flush(self) -> None:
         """Write what was collected to the open transaction."""
         pending, self._pending = self._pending, []
         self.store.add(schema.notices, pending)
+
+
+def here(head: Head) -> bool:
+    """Whether the document of a head is one of its own case on this log."""
+    return head.link is None or head.link.log != ""
 
 
 def told(case: Case, place: Place, slot: Slot) -> tuple[Any, ...]:

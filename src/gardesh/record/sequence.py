@@ -20,6 +20,7 @@ from gardesh.model.procedure import ACTS, Step
 from gardesh.model.receipt import Receipt
 from gardesh.model.slot import Head
 from gardesh.record import folder, schema
+from gardesh.record.abroad import Follows
 from gardesh.record.cases import Cases, Target
 from gardesh.record.clock import Clock
 from gardesh.record.consequence import Consequences
@@ -28,19 +29,12 @@ from gardesh.record.log import Log
 from gardesh.record.moves import Moves
 from gardesh.record.places import Place, Places
 from gardesh.record.registers import Registers
+from gardesh.record.spoiled import Spoiled
 from gardesh.record.store import Store
 from gardesh.record.types import Types
 
-
-class Spoiled(Exception):
-    """What follows from an accepted document, or from the passing of time, could not be carried out.
-
-    Memory may be halfway; the transaction has to be rolled back. `problem` says what failed.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(str(problem))
+ASKED = "asked"
+"""In place of a type: the organisation that stands for the node for which a case was opened."""
 
 
 @dataclass(slots=True)
@@ -167,6 +161,7 @@ class Sequencer:
         self.gate = Gate(self.library, self.registers, self.cases, self.types)
         self.consequences = Consequences(self)
         self.moves = Moves(self)
+        self.follows = Follows(self)
 
     def receipts(self, found: Several[tuple[int, int]]) -> list[Receipt]:
         return self.log.receipts(found, self.log.checkpoint(self.last_at)) if found else []
@@ -185,7 +180,7 @@ class Sequencer:
         parent: Target | None = None
         if paper.case is None:
             case = self.gate.opened(paper, self.position, now)
-            if paper.for_slot is not None:
+            if paper.for_slot is not None and case.asked is None:
                 parent = self.gate.asked(paper, case)
         else:
             case = self.cases.get(paper.case)
@@ -216,8 +211,10 @@ class Sequencer:
             self.cases.keep(case)
         self._record(paper, case, now)
         self.identifiers += index
+        place = (position, case.id, verdict.step.name, head.key)
+        if paper.case is None and case.asked is not None:
+            self.subjects.append((ASKED, case.asked.org, *place))
         if paper.act in ("issue", "correct") and head.outcome == "approved":
-            place = (position, case.id, verdict.step.name, head.key)
             self.subjects += [(verdict.step.type, who, *place) for who in head.about]
         self.registers.enter(changes, position, paper.digest)
         try:

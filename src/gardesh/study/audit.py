@@ -31,7 +31,8 @@ from gardesh.record import schema
 from gardesh.record.clock import Clock
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
-from gardesh.record.sequence import Sequencer, Spoiled
+from gardesh.record.sequence import Sequencer
+from gardesh.record.spoiled import Spoiled
 from gardesh.record.store import Store
 from gardesh.study.record import Record, Row, Stored
 
@@ -98,14 +99,19 @@ class RecordedClock(Clock):
         subject: dict[str, Any],
         outcome: str | None = None,
         names: str | None = None,
+        elsewhere: dict[str, Any] | None = None,
     ) -> Envelope:
         paper = self.ahead()
         if paper is None:
             reason = f"the clock owed {act} of {step.name} and did not record it"
             raise Problem(AUDIT_DIFFERS, position="—", reason=reason)
-        made = (self.name, case.id, step.name, key, act, outcome, subject, names)
+        said = elsewhere or {}
+        made = (
+            self.name, case.id, step.name, key, act, outcome, subject, names, said.get("for_slot"), said.get("standing"),
+        )  # fmt: skip
         found = (
             paper.issuer, paper.case, paper.step, paper.key or "", paper.act, paper.outcome, paper.subject, paper.names,
+            paper.for_slot, paper.standing,
         )  # fmt: skip
         if made != found:
             reason = f"time makes {act} of {step.name} {key}, the record has {paper.act} of {paper.step} {paper.key or ''}"
@@ -228,6 +234,10 @@ class Auditor:
         before = self.found.documents
         replay.pass_time(at)
         if self.found.documents != before:
+            return
+        if paper.act == "mirror":
+            self._take(paper)
+            replay.follows.mirror(paper, at)
             return
         if paper.act in CLOCK_ACTS:
             reason = f"no term had passed that makes {paper.act}"

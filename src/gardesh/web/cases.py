@@ -338,7 +338,7 @@ async def draft(request: Asked, data: JSONBody[wire.DraftWanted]) -> Response[by
             reach=data.reach,
             deficiencies=[deficiency(d) for d in data.deficiencies] if data.deficiencies else None,
             valid_until_ms=until,
-            for_slot=(data.for_slot.case, data.for_slot.step, data.for_slot.key) if data.for_slot else None,
+            for_slot=slot_of(data.for_slot),
             attachments=[
                 attachment(bytes.fromhex(a.digest), a.media_type, a.size, a.name) for a in data.attachments
             ]
@@ -354,6 +354,10 @@ async def draft(request: Asked, data: JSONBody[wire.DraftWanted]) -> Response[by
         }
 
     return answer.json(await service_of(request).ask(request, question, await request.body()))
+
+
+def slot_of(said: wire.SlotName | None) -> tuple[str, ...] | None:
+    return None if said is None else (said.case, said.step, said.key, said.log)
 
 
 def deficiency(said: wire.Deficiency) -> dict[str, Any]:
