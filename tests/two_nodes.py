@@ -10,7 +10,9 @@ from gardesh.exchange.case_file_selection import export, for_reader
 from gardesh.exchange.evidence import bring
 from gardesh.intake import Accepted
 from gardesh.model.jose import PrivateKey
+from gardesh.node import Node
 from gardesh.record.blobs import Blobs
+from gardesh.record.store import Store
 from market import CLOCK_KEY, Market
 from tiny_pack import tiny
 
@@ -43,6 +45,16 @@ PACKS = tiny({"trade": TRADE, "permit": PERMIT}, ("request", "grant", "ask", "ch
 def node(origin: str, blobs: Blobs | None = None) -> Market:
     clock = CLOCK_KEY if origin == HOME else PrivateKey.from_secret("EdDSA", sha256(origin.encode()).digest())
     return Market(made=PACKS, origin=origin, clock=clock, blobs=blobs)
+
+
+def copy(of: Market) -> Market:
+    """The node as it is, once more, with the same keys (in SQLite): whoever runs it can make two of it."""
+    made = Market.__new__(Market)
+    made.now, made.packs, made.store = of.now, of.packs, Store(":memory:", create=True)
+    of.store.database.raw.backup(made.store.database.raw)
+    clock = of.node.sequencer.clock
+    made.node = Node.open(made.store, signers=of.node.log.signers, clock=(clock.name, clock.key))
+    return made
 
 
 def recognition(of: Market, known: Market, **changes: Any) -> bytes:

@@ -405,10 +405,20 @@ class Token(Struct):
     scope: str
 
 
+class ClockKey(Struct):
+    """The key that a node's clock signs with, and its requests to other nodes."""
+
+    kid: str
+    jwk: dict[str, str]
+
+
 class NodeInfo(Struct):
-    """What a node is. `log_keys` are C2SP verifier keys, for the checkpoints."""
+    """What a node is. `genesis`: the digest of the first document on its log. `log_keys`: C2SP verifier keys, for the
+    checkpoints."""
 
     origin: str
+    genesis: Hex
+    clock: ClockKey
     log_keys: list[str]
     size: int
     packs: list[str]

@@ -81,7 +81,8 @@ def serving(market: Any, blobs: Path, configuration: str = "") -> Iterator[Serve
     market.node.blobs = kept
     market.node.intake.attachments = kept
     log = io.StringIO()
-    server = Server(lambda: market.node, kept, made, Report(made.operations.log, log), lambda: market.now)
+    report = Report(made.operations.log, log)
+    server = Server(lambda: market.node, kept, made, report, lambda: market.now, blobs)
     thread = threading.Thread(target=server.run)
     thread.start()
     served = Served(market, server, log)

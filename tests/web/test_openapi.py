@@ -61,11 +61,12 @@ def test_bodies_are_described_where_they_are_taken(description: Any) -> None:
         ("/v1/documents", "post"), ("/v1/documents/bundle", "post"), ("/v1/drafts", "post"), ("/token", "post"),
         ("/v1/uploads/{name}", "patch"), ("/entries", "post"), ("/v1/inbox/ack", "post"),
         ("/v1/webhooks", "post"), ("/v1/webhooks/{name}/resume", "post"),
+        ("/v1/evidence", "post"), ("/v1/relay", "post"),
     }  # fmt: skip
 
 
 schemathesis.serializer.alias(["application/vc+sd-jwt", "application/partial-upload"], "text/plain")
-schemathesis.serializer.alias("application/cose", "application/octet-stream")
+schemathesis.serializer.alias(["application/cose", "application/zip"], "application/octet-stream")
 CHECKS = [
     checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
     checks.response_schema_conformance,

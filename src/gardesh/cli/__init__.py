@@ -24,6 +24,7 @@ from gardesh.cli import (
     output,
     pack_commands,
     pack_diff,
+    peer_commands,
     proof_commands,
     public_command,
     register_commands,
@@ -61,6 +62,8 @@ for command in (
     app.command()(command)
 app.command()(serve_command.serve)
 app.command()(worker_command.worker)
+app.command()(peer_commands.recognise)
+app.command()(peer_commands.bring)
 app.command()(client_commands.token)
 app.command("sign-draft")(client_commands.sign_draft)
 app.command("verify")(case_file_commands.verify_document)

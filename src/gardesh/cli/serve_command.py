@@ -70,7 +70,7 @@ def serve(
     node.blobs = blobs
     node.intake.attachments = blobs
     try:
-        server = Server(lambda: node, blobs, made)
+        server = Server(lambda: node, blobs, made, folder=home())
     except BaseException:
         node.close()
         raise

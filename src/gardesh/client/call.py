@@ -169,6 +169,22 @@ def receipt(name: str, policy: Policy | None) -> Call[bytes]:
     return Call("GET", f"/v1/documents/{name}/receipt", read)
 
 
+def bring(file: bytes) -> Call[wire.Accepted]:
+    return Call(
+        "POST",
+        "/v1/evidence",
+        typed(wire.Accepted),
+        content=file,
+        headers={"content-type": "application/zip"},
+    )
+
+
+def relay(document: bytes, log: str, policy: Policy | None) -> Call[wire.Accepted]:
+    """As `submit`, by way of another node; `policy` is of the log there."""
+    direct = submit(document, policy)
+    return Call("POST", "/v1/relay", direct.read, {"log": log}, document, direct.headers)
+
+
 def case_file(name: str) -> Call[bytes]:
     return Call("GET", f"/v1/cases/{name}/file", lambda r: r.content)
 

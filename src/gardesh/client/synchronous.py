@@ -139,6 +139,14 @@ class Client:
         """What may be read of a case, with all proofs: one ZIP that is checked offline. The reads are recorded."""
         return self.run(calls.case_file(case))
 
+    def bring(self, file: bytes) -> wire.Accepted:
+        """Bring the case file of a case on another node that was opened for a slot here: the mirror of what it proves."""
+        return self.run(calls.bring(file))
+
+    def relay(self, document: bytes, log: str, policy: Policy | None = None) -> wire.Accepted:
+        """Submit a document to the node with that log, by way of this one; with `policy`, its receipt is verified."""
+        return self.run(calls.relay(document, log, policy))
+
     def plan(self, case: str) -> wire.Plan:
         """What can be issued now, and by whom."""
         return self.run(calls.get(f"/v1/cases/{case}/plan", wire.Plan))

@@ -105,9 +105,7 @@ def for_reader(node: Node, case_id: str, access: Access, *, attachments: int = A
     times |= {p: (own.get(p) or others[p])[0] for p in left}
     places = sorted(times)
     note, tree = node.log.covering(places[-1], node.sequencer.last_at)
-    receipts = dict(
-        zip(places, node.log.receipts([(p, times[p]) for p in places], note, tree), strict=True)
-    )
+    receipts = dict(zip(places, node.log.receipts([(p, times[p]) for p in places], note, tree), strict=True))
     parts = [
         Part(p, at, folder, paper, receipts[p].encode())
         for p, (folder, at, paper) in sorted(everything.items())

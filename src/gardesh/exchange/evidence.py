@@ -58,6 +58,10 @@ OPENING_MISSING = define(
     en="The document that opens the case is not in the file.",
     fa="سندی که پرونده را می‌گشاید در این پرونده نیست.",
 )
+OF_THE_CASE = frozenset(
+    ("not-asked", "wrong-procedure", "no-such-case", "node-procedure", "evidence-backdated")
+)
+"""Refusals that tell of the case here."""
 MOST_BYTES = 64 << 20
 """How large a file may be."""
 TOO_LARGE = define(
@@ -126,12 +130,18 @@ def origin_of(data: bytes) -> str:
         raise problem.at("/" + CHECKPOINT) from None
 
 
+def log_policy(log: str, value: Mapping[str, Any]) -> Policy:
+    """That a recognised log has signed, whoever witnessed it: for what it serves, and receipts that come at once."""
+    return Policy.of_log(log, [Verifier.parse(key) for key in value["keys"]])
+
+
 def policy_of(log: str, value: Mapping[str, Any]) -> Policy:
     """Whose signatures make a checkpoint of a recognised log trusted: all its keys, and the witnesses that the register
     names. Raises as `policy_file.parse` and `Policy`."""
-    keys = [Verifier.parse(key) for key in value["keys"]]
     said = str(value.get("witnesses") or "")
-    return parse_policy(said.encode()).for_log(log, keys) if said else Policy.of_log(log, keys)
+    if not said:
+        return log_policy(log, value)
+    return parse_policy(said.encode()).for_log(log, [Verifier.parse(key) for key in value["keys"]])
 
 
 def proven(node: Node, found: Verification, value: dict[str, Any], now: int) -> tuple[Evidence, bytes]:

@@ -91,6 +91,23 @@ class Monitor:
             self._read_on(head, nodes)
         return Seen(head, head.size - before, tuple(self.state.findings()))
 
+    def hear(self, raw: bytes) -> None:
+        """Hold a checkpoint that came another way, with a receipt or a case file, against what the log serves; after a look.
+
+        Raises as `look`, but `log-head-smaller`: an older checkpoint that the log did pass is right.
+        """
+        known = self.state.fork()
+        if known is not None:
+            raise self._forked(known)
+        head = self.policy.verify(raw).head
+        self._same_log(head)
+        nodes = TileNodes(head.size, ServedTiles(self.source))
+        try:
+            self._compare(head, raw, Tree(head.size, nodes), nodes)
+        except Problem as problem:
+            if problem.code != SMALLER:
+                raise
+
     def _same_log(self, head: TreeHead) -> None:
         origin = self.state.origin
         if origin is None:

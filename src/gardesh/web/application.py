@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -21,6 +22,7 @@ from gardesh.web import (
     documents,
     inbox,
     log,
+    nodes,
     operations,
     registers,
     scitt,
@@ -30,7 +32,6 @@ from gardesh.web import (
 from gardesh.web.answer import on_deep, on_fault, on_http, on_problem
 from gardesh.web.description import finished
 from gardesh.web.report import Report
-from gardesh.web.sender import Sender
 from gardesh.web.service import Service
 from gardesh.web.surrounding import Surrounding
 
@@ -38,7 +39,7 @@ V1 = (
     documents.submit, documents.submit_bundle, documents.read, documents.receipt, documents.readers,
     attachments.download, attachments.begin, attachments.offset, attachments.append, attachments.cancel,
     cases.cases, cases.case, cases.file, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
-    registers.register_entry, registers.search, operations.node, inbox.inbox, inbox.ack, inbox.stream,
+    registers.register_entry, registers.search, operations.node, nodes.bring, nodes.relay, inbox.inbox, inbox.ack, inbox.stream,
     webhooks.make, webhooks.listed, webhooks.remove, webhooks.resume, webhooks.deliveries,
 )  # fmt: skip
 DESCRIPTION = """Documents circulate: submit them signed, read what your steps need, ask what waits on whom.
@@ -58,11 +59,19 @@ SMALL = 1 << 20
 """The largest body of a request that is neither a document nor an attachment."""
 
 
-def application(service: Service, sender: Sender, report: Report) -> ASGIApp:
-    """The application. It neither opens nor closes the service, nor starts the sender."""
+class Beside(Protocol):
+    """What runs on the service's event loop beside the requests."""
+
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def application(service: Service, beside: Sequence[Beside], report: Report) -> ASGIApp:
+    """The application, with what runs beside it. It neither opens nor closes the service."""
     made = Litestar(
         routes(),
-        state=State({"service": service, "sender": sender}),
+        state=State({"service": service}),
         exception_handlers={
             Problem: on_problem,
             HTTPException: on_http,
@@ -70,8 +79,8 @@ def application(service: Service, sender: Sender, report: Report) -> ASGIApp:
             Exception: on_fault,
         },
         openapi_config=description(service.url),
-        on_startup=[sender.start],
-        on_shutdown=[sender.stop],
+        on_startup=[each.start for each in beside],
+        on_shutdown=[each.stop for each in beside],
         request_max_body_size=SMALL,
         logging_config=None,
         debug=False,

@@ -56,6 +56,9 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     bundle_documents: Annotated[int, Meta(ge=1, le=10_000, description="Documents in a bundle, at most.")] = (
         500
     )
+    evidence_bytes: Annotated[
+        int, Meta(ge=1024, le=64 << 20, description="The largest case file of another node, in bytes.")
+    ] = 64 << 20
     attachment_bytes: Annotated[int, Meta(ge=0, description="The largest attachment, in bytes.")] = 8 << 30
     uploads: Annotated[int, Meta(ge=1, description="Unfinished uploads of one organisation, at most.")] = 16
     streams: Annotated[int, Meta(ge=0, description="Event streams of one organisation at once, at most.")] = 8
@@ -102,6 +105,42 @@ class Webhooks(Struct, forbid_unknown_fields=True, frozen=True):
     parallel: Annotated[int, Meta(ge=1, le=1000, description="Addresses that are sent to at once.")] = 16
 
 
+class Witnesses(Struct, forbid_unknown_fields=True, frozen=True):
+    """Who cosigns the checkpoints of this node, so that it cannot show two histories."""
+
+    policy: Annotated[
+        str,
+        Meta(
+            description="A file in the form of C2SP tlog-policy with the witnesses, their addresses and the quorum; a relative "
+            "name is in the node's folder. Empty: nobody is asked."
+        ),
+    ] = ""
+    every_seconds: Annotated[
+        float, Meta(gt=0, le=3600, description="How often they are asked, when the log has grown.")
+    ] = 5.0
+    timeout_seconds: Annotated[float, Meta(gt=0, le=120, description="How long a witness may take.")] = 20.0
+
+
+class Nodes(Struct, forbid_unknown_fields=True, frozen=True):
+    """Other nodes, as the register core/nodes recognises them."""
+
+    follow: Annotated[
+        bool,
+        Meta(
+            description="Whether nodes with an address are followed: their inbox is read, and proven reports are mirrored."
+        ),
+    ] = False
+    monitor: Annotated[
+        bool, Meta(description="Whether the logs of followed nodes are read along, to find a second history.")
+    ] = True
+    every_seconds: Annotated[float, Meta(gt=0, le=3600, description="How often they are looked at.")] = 5.0
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="How long an answer may take.")] = 30.0
+    allow_http: Annotated[bool, Meta(description="Whether an address may be http:// without TLS.")] = False
+    relay: Annotated[
+        bool, Meta(description="Whether documents for cases on recognised nodes are sent on to them.")
+    ] = True
+
+
 class Operations(Struct, forbid_unknown_fields=True, frozen=True):
     """For those who run the service."""
 
@@ -133,6 +172,8 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     limits: Limits = field(default_factory=Limits)
     tokens: Tokens = field(default_factory=Tokens)
     webhooks: Webhooks = field(default_factory=Webhooks)
+    witnesses: Witnesses = field(default_factory=Witnesses)
+    nodes: Nodes = field(default_factory=Nodes)
     operations: Operations = field(default_factory=Operations)
     telemetry: Telemetry = field(default_factory=Telemetry)
     jetstream: Jetstream = field(default_factory=Jetstream)

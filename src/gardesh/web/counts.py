@@ -33,6 +33,22 @@ class Counts:
             ("outcome",),
             registry=self.registry,
         )
+        self.evidence = Counter(
+            "gardesh_evidence",
+            "Case files of other nodes, by what became of them.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.cosigned = Gauge(
+            "gardesh_cosigned_size",
+            "Documents under a checkpoint with the witnesses' quorum.",
+            registry=self.registry,
+        )
+        self.forked = Gauge(
+            "gardesh_forked_logs",
+            "Other nodes whose logs were found to have two histories.",
+            registry=self.registry,
+        )
         self.size = Gauge("gardesh_log_size", "Documents on the log.", registry=self.registry)
         self.waiting = Gauge("gardesh_waiting", "Requests that wait for the record.", registry=self.registry)
 

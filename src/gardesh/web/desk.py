@@ -65,10 +65,10 @@ class Submission:
 
 
 class Question:
-    __slots__ = ("answer", "ask")
+    __slots__ = ("answer", "ask", "changes")
 
-    def __init__(self, ask: Callable[[Node], Any]) -> None:
-        self.ask = ask
+    def __init__(self, ask: Callable[[Node], Any], *, changes: bool = False) -> None:
+        self.ask, self.changes = ask, changes
         self.answer: Future[Any] = Future()
 
 
@@ -143,6 +143,20 @@ class Desk:
         answer: T = await asyncio.wrap_future(made.answer)
         return answer
 
+    async def change(self, question: Callable[[Node], T]) -> T:
+        """As `ask`, of something that lets the record grow: who waits for news is told."""
+        made = Question(question, changes=True)
+        self._put(made)
+        answer: T = await asyncio.wrap_future(made.answer)
+        return answer
+
+    def wait(self, question: Callable[[Node], T]) -> T:
+        """As `ask`, for a thread that is neither the node's nor an event loop's."""
+        made = Question(question)
+        self._put(made)
+        answer: T = made.answer.result()
+        return answer
+
     def _put(self, work: Submission | Question) -> None:
         with self._guard:
             if self._stopping:
@@ -207,6 +221,8 @@ class Desk:
                 return
             if isinstance(work, Question):
                 _answer(work, node)
+                if work.changes:
+                    self._announce(node)
                 continue
             together = [work]
             count = len(work.documents)

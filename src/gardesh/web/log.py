@@ -35,10 +35,16 @@ SOON = "public, max-age=1"
     security=OPEN,
 )
 async def checkpoint(request: Asked) -> Response[bytes]:
-    """The size and root of the log, signed by the node; with the signatures of witnesses, where some co-signed."""
+    """The size and root of the log, signed by the node. A node with witnesses shows the newest that they have cosigned."""
     service = service_of(request)
     service.anonymous(request)
-    note = await service.desk.ask(lambda node: node.log.checkpoint(node.sequencer.last_at))
+    witnessed = bool(service.configuration.witnesses.policy)
+
+    def question(node: Node) -> bytes:
+        at = node.sequencer.last_at
+        return node.log.covering(-1, at)[0] if witnessed else node.log.checkpoint(at)
+
+    note = await service.desk.ask(question)
     return answer.tagged_bytes(request, note, "text/plain", SOON)
 
 

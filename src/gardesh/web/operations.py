@@ -10,10 +10,10 @@ from litestar import Response, get
 
 from gardesh import wire
 from gardesh.model.problem import Problem
-from gardesh.node import Node
+from gardesh.node import Node, public_jwk
 from gardesh.web import answer
 from gardesh.web.answer import NO_SUCH_RESOURCE
-from gardesh.web.description import ETAG, OPEN, finished, gives, refuses
+from gardesh.web.description import ETAG, HEX, OPEN, finished, gives, refuses
 from gardesh.web.service import Asked, service_of
 
 
@@ -80,7 +80,9 @@ async def metrics(request: Asked) -> Response[bytes]:
         **gives(
             wire.NodeInfo,
             {
-                "origin": "node.example/log", "log_keys": ["node.example/log+1234abcd+AU…"], "size": 42,
+                "origin": "node.example/log", "genesis": HEX,
+                "clock": {"kid": "Vb0c…", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": "11qY…"}},
+                "log_keys": ["node.example/log+1234abcd+AU…"], "size": 42,
                 "packs": ["core@1.0.0"], "version": "0.1.0",
             },
             says="Its log and its packs.",
@@ -98,6 +100,8 @@ async def node(request: Asked) -> Response[bytes]:
     def question(found: Node) -> dict[str, Any]:
         return {
             "origin": found.log.origin,
+            "genesis": bytes(found.store.one("SELECT digest FROM documents WHERE position = 0")[0]).hex(),
+            "clock": wire.ClockKey(found.sequencer.clock.key.kid, public_jwk(found.sequencer.clock.key)),
             "log_keys": [s.verifier.vkey() for s in found.log.signers],
             "size": found.log.size,
             "packs": sorted(found.library.packs),

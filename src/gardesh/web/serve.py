@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -14,9 +15,11 @@ import uvicorn
 from gardesh.listening import listen, url_of
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
-from gardesh.web.application import application
+from gardesh.web.application import Beside, application
 from gardesh.web.configuration import Configuration
+from gardesh.web.cosigner import Cosigner, policy_of
 from gardesh.web.desk import Desk, now
+from gardesh.web.peers import Peers
 from gardesh.web.protocol import protocol
 from gardesh.web.report import Report
 from gardesh.web.sender import Sender
@@ -50,8 +53,12 @@ class Server:
         configuration: Configuration,
         report: Report | None = None,
         clock: Callable[[], int] = now,
+        folder: Path | None = None,
     ) -> None:
-        """Binds the address and opens the node. Raises `address-unusable`, and whatever `open_node` raises."""
+        """Binds the address and opens the node. `folder`: where files of the configuration are, and what is remembered of
+        other nodes; default: beside the attachments. Raises `address-unusable`, `configuration-wrong`, and whatever
+        `open_node` raises."""
+        self.folder = folder or blobs.folder.parent
         self.configuration = configuration
         self.report = report or Report(configuration.operations.log)
         self.report.take_over("uvicorn.error", "asyncio")
@@ -96,7 +103,14 @@ class Server:
             "limit_concurrency": configuration.limits.connections,
             "timeout_keep_alive": 15,
         }
-        app = application(self.service, Sender(self.service), self.report)
+        self.service.peers = Peers(self.service, self.report, self.folder / "peers")
+        sender = Sender(self.service)
+        self.service.outward = sender.outward
+        beside: list[Beside] = [sender, self.service.peers]
+        policy = policy_of(configuration.witnesses.policy, self.folder, node.log)
+        if policy is not None:
+            beside.append(Cosigner(self.service, policy, self.report))
+        app = application(self.service, beside, self.report)
         return Http(uvicorn.Config(app, **settings), self.service, self.report)
 
     def run(self) -> None:

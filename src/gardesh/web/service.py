@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from litestar import Request
 
@@ -27,6 +27,10 @@ from gardesh.web.desk import Desk, Settled
 from gardesh.web.rate import Once, Rate
 from gardesh.web.token import Tokens
 from gardesh.web.traces import Traces
+
+if TYPE_CHECKING:
+    from gardesh.exchange.outward import Outward
+    from gardesh.web.peers import Peers
 
 T = TypeVar("T")
 Asked = Request[Any, Any, Any]
@@ -48,6 +52,8 @@ class Service:
     assertions: Once = field(default_factory=Once)
     rate: Rate = field(init=False)
     traces: Traces = field(init=False)
+    peers: Peers = field(init=False)
+    outward: Outward = field(init=False)
 
     def __post_init__(self) -> None:
         self.once = Once(since=self.desk.clock() // 1000)

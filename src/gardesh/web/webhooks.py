@@ -13,7 +13,6 @@ from gardesh.subscriptions import Subscriptions
 from gardesh.web import answer
 from gardesh.web.cases import Limit, page
 from gardesh.web.description import SIGNED, gives, refuses
-from gardesh.web.sender import Sender
 from gardesh.web.service import Asked, service_of
 
 ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -42,11 +41,10 @@ async def make(request: Asked, data: JSONBody[wire.WebhookWanted]) -> Response[b
     it is sent. Tried again for about three days; then given up and told in `deliveries`. Answer with 2xx to take a notice,
     with 410 to have no more."""
     service = service_of(request)
-    sender: Sender = request.app.state["sender"]
     body = await request.body()
     credential = service.credential(request, body)
-    sender.outward.host_of(data.url)
-    await sender.outward.resolved(data.url)
+    service.outward.host_of(data.url)
+    await service.outward.resolved(data.url)
 
     def question(access: Access) -> tuple[Any, str]:
         most = service.configuration.webhooks.most
