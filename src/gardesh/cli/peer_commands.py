@@ -30,8 +30,8 @@ KEYS_DIFFER = define(
     409,
     en="The node at {url} shows the log keys {shown}, not those given.",
     fa="گره در {url} کلیدهای دفتر {shown} را نشان می‌دهد، نه آنچه داده شد.",
-    hint_en="Have the keys from whoever runs that node, not from its address: `gardesh log keys` prints them there.",
-    hint_fa="کلیدها را از گرداننده‌ی آن گره بگیرید، نه از نشانی آن: «gardesh log keys» آن‌ها را در آنجا چاپ می‌کند.",
+    hint_en="Have the keys from whoever runs that node, not from its address: `gardesh log key` prints them there.",
+    hint_fa="کلیدها را از گرداننده‌ی آن گره بگیرید، نه از نشانی آن: «gardesh log key» آن‌ها را در آنجا چاپ می‌کند.",
 )
 
 
