@@ -26,9 +26,9 @@ from gardesh.record.store import Store
 from gardesh.study.audit import Auditor
 
 
-def fresh(made: material.Material, place: Path, name: str) -> Node:
+def fresh(made: material.Material, place: Path, name: str, sealed: bool = True) -> Node:
     gc.collect()  # what earlier nodes left behind
-    return material.node(Store(str(place / f"{name}.sqlite"), create=True), made)
+    return material.node(Store(str(place / f"{name}.sqlite"), create=True), made, sealed)
 
 
 def accept(node: Node, papers: list[bytes], at: int, batch: int) -> float:
@@ -87,6 +87,7 @@ def main() -> None:
                 len(papers) / spent / best,
                 target,
             )
+        sealing(table, made, place)
         over_http.measure(table, made, place, best_of)
         whole = fresh(made, place, "cases")
         begun = time.perf_counter()
@@ -124,6 +125,22 @@ def main() -> None:
         consultation.measure(table, place, 100_000 if said.full else 10_000)
         explained.measure(table, place, 1_000_000 if said.full else 100_000)
     print(f"\n{machine()}\n\n{table.text()}")
+
+
+def sealing(table: Table, made: material.Material, place: Path) -> None:
+    """What sealing at rest costs the processor: the same documents with and without, by turns."""
+    papers = [p for c in made.cases for p in c]
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    for i in range(5):
+        for sealed in (True, False):
+            node = fresh(made, place, f"sealing-{sealed}-{i}", sealed)
+            begun = time.process_time()
+            accept(node, papers, made.at, 100)
+            spent[sealed].append((time.process_time() - begun) / len(papers) * 1e6)
+            node.close()
+    clear, shut = (sorted(spent[sealed])[2] for sealed in (False, True))
+    table.add("accepted, batches of 100, not sealed at rest", clear, "µs of the processor/document")
+    table.add("the same sealed", shut, "µs of the processor/document")
 
 
 def profile(node: Node, papers: list[bytes], at: int) -> None:

@@ -13,7 +13,7 @@ from gardesh.node import Node
 from gardesh.play import Player
 from gardesh.record import folder
 from gardesh.record.clock import Clock
-from gardesh.record.founding import new_clock_key
+from gardesh.record.founding import new_clock_key, new_record_key
 from gardesh.record.log import Log
 from gardesh.record.store import Store
 from gardesh.study.record import stored_documents
@@ -88,9 +88,12 @@ def read(name: str, text: str) -> worked.WorkedCase:
     return worked.read(name, value)
 
 
-def node(store: Store, material: Material) -> Node:
-    """A fresh node that has accepted the set-up."""
+def node(store: Store, material: Material, sealed: bool = True) -> Node:
+    """A fresh node that has accepted the set-up. `sealed`: whether what documents say is sealed at rest."""
     origin = "gardesh.example/play"
+    record_key = new_record_key()
+    if sealed:
+        store.unlock(lambda: [record_key])
     with store.writing():
         for made in material.packs:
             folder.keep(store, made)

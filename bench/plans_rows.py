@@ -126,7 +126,7 @@ def _log(node: Node, first: int, size: int) -> None:
             step = f"step{i % OF_A_CASE}"
             rows.append((first + i, digest, digest, at, case, org, "trade/permit", step, "", "issue", b""))
         put(node.store, schema.documents, rows)
-        put(node.store, schema.disclosures, ((row[0], b"~") for row in rows))
+        put(node.store, schema.disclosures, ((row[0], b"~", None) for row in rows))
         put(node.store, schema.tiles, edge.append(entry_hash(row[1], at) for row in rows))
 
 

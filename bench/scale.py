@@ -80,6 +80,6 @@ def grow(node: Node, size: int, procedure: str = "import") -> None:
 def write(node: Node, documents: list[tuple], cases: list[tuple], waits: list[tuple]) -> None:  # type: ignore[type-arg]
     with node.store.writing():
         node.store.add(schema.documents, documents)
-        node.store.add(schema.disclosures, [(d[0], b"~") for d in documents])
+        node.store.add(schema.disclosures, [(d[0], b"~", None) for d in documents])
         node.store.add(schema.cases, cases)
         node.store.add(schema.waits, waits)

@@ -15,10 +15,16 @@ from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import OnePassphrase
 from gardesh.record.pkcs8 import Cost
 from gardesh.record.store import Store
-from market import DAY, HOUR, SIGNERS, Market, application
+from gardesh.study import restoration
+from market import DAY, HOUR, SIGNERS, Market, application, record_keys
 
 PASSPHRASE = OnePassphrase("a-long-enough-passphrase")
 """Made once: deriving a key from a passphrase is slow on purpose."""
+
+
+def restore(contents: Contents, home: Path, url: str | None = None) -> restoration.Restored:
+    """With the market's record key, which lies in no file."""
+    return restoration.restore(contents, home, url, record_keys=lambda _: record_keys())
 
 
 class Kept:

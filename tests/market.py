@@ -22,9 +22,11 @@ from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Signer
 from gardesh.node import Node
-from gardesh.record import folder
+from gardesh.record import folder, schema
 from gardesh.record.blobs import Blobs
 from gardesh.record.clock import salt
+from gardesh.record.sealing import RecordKey
+from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor, views_differ
 
@@ -53,6 +55,7 @@ def key_of(org: str) -> PrivateKey:
 
 
 CLOCK_KEY = PrivateKey.from_secret("EdDSA", sha256(b"clock").digest())
+RECORD_KEY = RecordKey(b"a record", sha256(b"record").digest())
 
 
 def signers_of(origin: str) -> tuple[Signer, Signer]:
@@ -64,6 +67,10 @@ def signers_of(origin: str) -> tuple[Signer, Signer]:
 
 
 SIGNERS = signers_of(ORIGIN)
+
+
+def record_keys() -> list[RecordKey]:
+    return [RECORD_KEY]
 
 
 class Market:
@@ -88,6 +95,7 @@ class Market:
             clock=("clock", clock),
             steward=("steward", key_of("steward")),
             steward_name={"fa": "راهبر", "en": "Steward"},
+            record_keys=record_keys,
             now=self.now,
         )
         self.node.blobs = blobs
@@ -100,7 +108,7 @@ class Market:
         """The node that was made in this store, as another process reads it."""
         market = cls.__new__(cls)
         market.store, market.packs = store, packs()
-        market.node = Node.open(store, signers=SIGNERS, clock=("clock", CLOCK_KEY))
+        market.node = Node.open(store, signers=SIGNERS, clock=("clock", CLOCK_KEY), record_keys=record_keys)
         market.now = market.node.sequencer.last_at
         return market
 
@@ -219,8 +227,33 @@ TABLES = (
 
 
 def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of the record and its views. Checkpoints are not among them: they may be signed anew."""
-    return {name: sorted(map(tuple, store.rows(f"SELECT * FROM {name}")), key=repr) for name in TABLES}
+    """All rows of the record and its views, disclosures opened. Checkpoints are not among them: they may be signed anew."""
+    found = {
+        name: sorted(map(tuple, store.rows(f"SELECT * FROM {name}")), key=repr)
+        for name in TABLES
+        if name != "disclosures"
+    }
+    return {**found, "disclosures": tails(store)}
+
+
+def tails(store: Store) -> list[tuple[int, bytes]]:
+    """What the documents disclose, by their positions."""
+    if store.sealing is None:
+        store.unlock(record_keys)
+    rows = store.rows(
+        "SELECT d.position, d.digest, x.data, x.key FROM documents d JOIN disclosures x ON x.position = d.position"
+        " ORDER BY d.position"
+    )
+    return [(position, store.tail(position, digest, data, key)) for position, digest, data, key in rows]
+
+
+def unsealed(market: Market) -> None:
+    """The record as the version before left it: in the clear, without keys."""
+    clear = tails(market.store)
+    with market.store.writing():
+        market.store.add(schema.disclosures, [(p, data, None) for p, data in clear], replace=True)
+        market.store.run("DELETE FROM case_keys")
+        market.store.run("DELETE FROM settings WHERE name = ?", SEALED)
 
 
 def explains_itself(node: Node) -> None:

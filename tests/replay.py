@@ -26,10 +26,14 @@ def steady(clock: Clock) -> Clock:
 def given(store: Store) -> list[Given]:
     """What the clock did not make, in log order."""
     rows = store.rows(
-        "SELECT d.recorded_at, d.act, d.signed, x.data FROM documents d JOIN disclosures x"
+        "SELECT d.position, d.recorded_at, d.act, d.digest, d.signed, x.data, x.key FROM documents d JOIN disclosures x"
         " ON x.position = d.position ORDER BY d.position"
     )
-    return [(at, bytes(signed) + bytes(data)) for at, act, signed, data in rows if act not in CLOCK_ACTS]
+    return [
+        (at, bytes(signed) + store.tail(position, digest, data, key))
+        for position, at, act, digest, signed, data, key in rows
+        if act not in CLOCK_ACTS
+    ]
 
 
 def batches(papers: Sequence[Given], size: int) -> Iterator[tuple[int, list[bytes]]]:

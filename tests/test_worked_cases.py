@@ -18,6 +18,7 @@ from gardesh.node import Node
 from gardesh.play import Player
 from gardesh.record import cases, folder, registers
 from gardesh.study.audit import views_differ
+from gardesh.study.record import stored_documents
 from market import contents, explains_itself
 from replay import again, batches, feed, given, steady, twin
 
@@ -78,11 +79,9 @@ def test_a_worked_case_goes_as_it_says_and_its_record_explains_itself(path: Path
 def test_documents_that_are_sent_again_keep_their_places_and_change_nothing(path: Path) -> None:
     player = played(path)
     store, intake = player.node.store, player.node.intake
-    stored = store.rows(
-        "SELECT d.position, d.signed, x.data FROM documents d JOIN disclosures x ON x.position = d.position"
-    )
+    stored = list(stored_documents(store))
     before = contents(store)
-    answers = intake.submit_all([signed + data for _, signed, data in stored], player.now)
+    answers = intake.submit_all([document for _, _, document in stored], player.now)
     assert [getattr(a, "position", a) for a in answers] == [position for position, _, _ in stored]
     assert contents(store) == before
 

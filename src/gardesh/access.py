@@ -155,7 +155,9 @@ class Access:
         for looked, row in enumerate(self._rows(case_id, after)):
             if len(shown) == limit or looked == LOOKED:
                 return shown, last
-            found = Found(row[0], row[1], case_id, parse(bytes(row[2]) + bytes(row[3])))
+            position, at, digest, signed, data, sealed = row
+            tail = self.node.store.tail(position, digest, data, sealed)
+            found = Found(position, at, case_id, parse(bytes(signed) + tail))
             last = found.position
             right = self.right(found)
             if right != reading.NONE:
@@ -164,7 +166,7 @@ class Access:
 
     def _rows(self, case_id: str, after: int) -> Iterator[Any]:
         sql = (
-            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x"
+            "SELECT d.position, d.recorded_at, d.digest, d.signed, x.data, x.key FROM documents d JOIN disclosures x"
             " ON x.position = d.position WHERE d.case_id = ? AND d.position > ? ORDER BY d.position LIMIT 100"
         )
         while rows := self.node.store.rows(sql, case_id, after):

@@ -21,6 +21,8 @@ from gardesh.record.blobs import NO_SUCH_BLOB, Blobs
 from gardesh.record.clock import Clock, salt
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
+from gardesh.record.sealing import RecordKeys
+from gardesh.record.sealing_up import SEALED, seal_up
 from gardesh.record.sequence import Sequencer
 from gardesh.record.store import Store
 from gardesh.record.views import Views
@@ -70,16 +72,20 @@ class Node:
         clock: tuple[str, SigningKey],
         steward: tuple[str, SigningKey],
         steward_name: dict[str, str],
+        record_keys: RecordKeys,
         now: int,
     ) -> Node:
-        """A new node: its packs are kept, and the genesis is the first entry of its log.
+        """A new node: its packs are kept, and the genesis is the first entry of its log. What its documents disclose is
+        sealed under `record_keys`.
 
         Durable when it returns. Raises `already-a-node`.
         """
         if begun(store):
             raise Problem(ALREADY_A_NODE, url=store.url)
+        store.unlock(record_keys)
         library = Library()
         with store.writing():
+            store.set(SEALED, b"yes")
             for made in packs:
                 library.add(made)
                 folder.keep(store, made)
@@ -117,12 +123,15 @@ class Node:
         *,
         signers: Sequence[Signer],
         clock: tuple[str, SigningKey],
+        record_keys: RecordKeys,
         blobs: Blobs | None = None,
     ) -> Node:
-        """A node that was made before. Raises `not-a-node`."""
+        """A node that was made before; what it still has in the clear is sealed first. Raises `not-a-node`."""
         origin = store.setting("origin")
         if origin is None or not begun(store):
             raise Problem(NOT_A_NODE, url=store.url)
+        store.unlock(record_keys)
+        seal_up(store)
         return cls(store, folder.stored(store), Log(store, origin.decode(), signers), Clock(*clock), blobs)
 
     def add_pack(self, made: Pack) -> None:

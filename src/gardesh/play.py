@@ -20,7 +20,7 @@ from gardesh.model.procedure import Procedure
 from gardesh.node import Node
 from gardesh.record import folder
 from gardesh.record.clock import salt
-from gardesh.record.founding import new_clock_key, new_log_signers, new_org_key
+from gardesh.record.founding import new_clock_key, new_log_signers, new_org_key, new_record_key
 from gardesh.record.store import Store
 from gardesh.worked import Act, Party, Version, WorkedCase
 
@@ -62,6 +62,7 @@ class Player:
         self.cases: dict[str, str] = {}
         self.papers: dict[str, bytes] = {}
         self.heads: dict[str, str] = {}
+        record_key = new_record_key()
         self.node = Node.create(
             store or Store(":memory:", create=True),
             packs,
@@ -70,6 +71,7 @@ class Player:
             clock=("node-clock", new_clock_key()),
             steward=(STEWARD, self.keys[STEWARD]),
             steward_name={"fa": "راهبر", "en": "Steward"},
+            record_keys=lambda: [record_key],
             now=self.now,
         )
         for said in worked.versions:

@@ -32,7 +32,7 @@ def test_a_node_is_backed_up_and_made_again(node: Shell, to: str, sketch: Path) 
     home = node.home / "again"
     told = node.json("restore", to, "--home", str(home))
     assert (told["size"], told["root"], told["older"]) == (5, done["root"], False)
-    assert told["keys"] == ["city", "node-clock", "node-log", "sara", "steward", "stranger"]
+    assert told["keys"] == ["city", "node-clock", "node-log", "node-record", "sara", "steward", "stranger"]
     before = {words: node.json(*words) for words in (("case", "list"), ("keys", "list"), ("audit",))}
     shutil.rmtree(node.home / "node")
     node.patch.setenv("GARDESH_HOME", str(home))
@@ -76,7 +76,11 @@ def test_keys_may_be_left_out(node: Shell, to: str) -> None:  # noqa: F811
     node("backup", to, "--without-keys")
     assert not (Path(to) / "keys").exists()
     home = node.home / "new"
-    assert "put them into" in node("restore", to, "--home", str(home))
+    assert "record-locked" in node("restore", to, "--home", str(home), code=3)
+    assert "record-locked" in node("verify-restore", to, code=3)
+    given = ("--record-keys", str(node.home / "node" / "keys"))
+    assert "restores to a whole node" in node("verify-restore", to, *given)
+    assert "put them into" in node("restore", to, "--home", str(home), *given)
     shutil.copytree(node.home / "node" / "keys", home / "keys")
     node.patch.setenv("GARDESH_HOME", str(home))
     assert request(node)["position"] == 4

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backed_up import restore
 from gardesh.record.backup import back_up
 from gardesh.record.backup_contents import opened
 from gardesh.record.backup_place import Folder
@@ -18,7 +19,6 @@ from gardesh.record.blobs import Blobs
 from gardesh.record.postgresql import Postgresql
 from gardesh.record.sqlite import Sqlite
 from gardesh.record.store import Store
-from gardesh.study.restoration import restore
 from market import SIGNERS
 
 CALLS = ("fsync", "link", "rename", "replace", "mkdir", "unlink", "rmdir")

@@ -10,12 +10,11 @@ import pytest
 from keeper import backing_up, done, restoring
 
 import stores
-from backed_up import Kept
+from backed_up import Kept, restore
 from gardesh.model.problem import Problem
 from gardesh.record.backup_contents import Contents, opened
 from gardesh.record.backup_place import ASIDE, Folder
 from gardesh.record.store import Store
-from gardesh.study.restoration import restore
 from market import Market, explains_itself
 
 pytestmark = pytest.mark.store

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 import stores
-from backed_up import Kept
+from backed_up import Kept, restore
 from gardesh.model.problem import Problem
 from gardesh.record import backup_manifest
 from gardesh.record.backup import Made
 from gardesh.record.store import Store
-from gardesh.study.restoration import restore
 from market import HOUR, Market, application, explains_itself
 
 pytestmark = pytest.mark.store

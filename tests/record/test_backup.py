@@ -67,7 +67,7 @@ def test_a_later_backup_writes_only_what_is_new(kept: Kept) -> None:
         assert (done.number, done.documents, done.attachments) == (number + 1, 2, 1)
         assert (done.files, done.written) == (len(new), sum(map(len, new.values())))
         kinds = sorted(n.partition("/")[0] for n in new)
-        assert kinds == ["attachments", "blobs", "checkpoints", "documents", "manifests"]
+        assert kinds == ["attachments", "blobs", "case-keys", "checkpoints", "documents", "manifests"]
         (segment,) = backup_manifest.read(kept.place, done.number).manifest.documents
         assert [row[0] for row in read(kept.place, segment, DOCUMENTS)] == [done.size - 2, done.size - 1]
 
@@ -314,4 +314,4 @@ def test_what_is_no_folder_is_no_place_yet() -> None:
 
 
 def test_settings_and_columns_are_those_of_the_schema() -> None:
-    assert [*(c.name for c in schema.documents.columns), "data"] == DOCUMENTS
+    assert [*(c.name for c in schema.documents.columns), "data", "sealed_under"] == DOCUMENTS

@@ -159,7 +159,7 @@ def added(market: Market, paper: bytes) -> None:
     )
     with market.store.writing():
         market.store.add(schema.documents, [row])
-        market.store.add(schema.disclosures, [(position, envelope.tail)])
+        market.store.add(schema.disclosures, [(position, envelope.tail, None)])
 
 
 def one_that_no_rule_allows(market: Market) -> None:

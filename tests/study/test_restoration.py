@@ -9,10 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import stores
-from backed_up import Kept
+from backed_up import Kept, restore
 from gardesh.access import Access
 from gardesh.inbox import Inbox
 from gardesh.model.problem import Problem
@@ -21,10 +22,9 @@ from gardesh.record.backup_rows import RESTORED
 from gardesh.record.blobs import Blobs
 from gardesh.record.store import Store
 from gardesh.study.audit import views_differ
-from gardesh.study.restoration import restore
 from gardesh.study.restored_folder import WORK
 from gardesh.subscriptions import Subscriptions
-from market import Market, contents, explains_itself
+from market import Market, contents, explains_itself, unsealed
 
 pytestmark = pytest.mark.store
 
@@ -264,3 +264,23 @@ def test_what_the_node_lacked_is_told_when_it_is_restored(kept: Kept, tmp_path: 
     assert (done.missing, done.attachments, done.keys) == ([digest], 1, [])
     assert not (tmp_path / "new" / "keys").exists()
     assert Blobs(tmp_path / "new" / "blobs").size_of(bytes.fromhex(digest)) is None
+
+
+def test_a_backup_of_the_version_before_is_restored_and_not_added_to(kept: Kept, tmp_path: Path) -> None:
+    """It held everything in the clear: the next one in that place rests on nothing of it."""
+    unsealed(kept.market)
+    kept.back_up()
+    old = backup_manifest.read(kept.place, 1).manifest
+    (kept.place.folder / old.file).unlink()
+    backup_manifest.write(kept.place, msgspec.structs.replace(old, format=backup_manifest.IN_THE_CLEAR))
+    restore(kept.opened(), tmp_path / "old")
+    market = Market.opened(Store(str(tmp_path / "old" / "node.sqlite")))
+    assert market.store.one("SELECT count(*) FROM disclosures WHERE key IS NULL")[0] == 0
+    explains_itself(market.node)
+    Market.opened(kept.market.store)
+    done = kept.back_up()
+    assert (done.number, done.in_the_clear, done.documents) == (2, True, done.size)
+    assert [m.number for m in kept.opened().chain] == [2]
+    restore(kept.opened(), tmp_path / "new")
+    same(kept, tmp_path / "new")
+    assert (kept.back_up().new, kept.back_up().in_the_clear) == (False, False)

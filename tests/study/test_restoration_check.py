@@ -12,6 +12,7 @@ from backed_up import Kept
 from gardesh.model.problem import Problem
 from gardesh.record import backup_manifest
 from gardesh.study.restoration_check import Checked, check
+from market import record_keys
 
 pytestmark = pytest.mark.store
 
@@ -27,7 +28,7 @@ def tried(kept: Kept, size: int | None = None) -> Checked:
     scratch = kept.folder / "scratch"
     scratch.mkdir(exist_ok=True)
     files = kept.files
-    found = check(lambda: kept.opened(size), scratch)
+    found = check(lambda: kept.opened(size), scratch, record_keys=lambda _: record_keys())
     assert os.listdir(scratch) == []
     assert kept.files == files
     return found

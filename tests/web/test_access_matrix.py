@@ -14,6 +14,7 @@ from gardesh import worked_file
 from gardesh.model.document import parse
 from gardesh.play import Player
 from gardesh.record import folder
+from gardesh.record.views import Views
 from market import Market, application
 
 pytestmark = pytest.mark.store
@@ -73,11 +74,7 @@ def test_each_reads_what_its_steps_need_and_no_more(served: Served) -> None:
 
 
 def document(market: Market, digest: str) -> bytes:
-    signed, data = market.store.one(
-        "SELECT d.signed, x.data FROM documents d JOIN disclosures x ON x.position = d.position WHERE d.digest = ?",
-        bytes.fromhex(digest),
-    )
-    return bytes(signed) + bytes(data)
+    return Views(market.store, market.node.library).document(digest)[3]
 
 
 def test_a_case_is_there_for_those_who_have_a_part_in_it(served: Served) -> None:
@@ -188,12 +185,8 @@ class Imported:
         node = self.player.node
 
         def ask(_: Any) -> Any:
-            at, case, signed = node.store.one(
-                "SELECT recorded_at, case_id, signed FROM documents WHERE position = ?", position
-            )
-            (data,) = node.store.one("SELECT data FROM disclosures WHERE position = ?", position)
-            paper = parse(bytes(signed) + bytes(data))
-            return node.right(org, case, paper, position, at, self.player.now)
+            _, at, case, data = Views(node.store, node.library).document(str(position))
+            return node.right(org, case, parse(data), position, at, self.player.now)
 
         return self.served.do(ask)
 

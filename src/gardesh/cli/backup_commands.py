@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gardesh.cli import output
-from gardesh.cli.home import LOG_KEY, blobs, home, keys, open_store
+from gardesh.cli.home import LOG_KEY, blobs, home, keys, open_store, passphrases
 from gardesh.cli.home import now as clock
 from gardesh.cli.proof_commands import bar
 from gardesh.model.problem import Problem
@@ -21,7 +21,10 @@ from gardesh.record.backup_place import place_of
 from gardesh.record.backup_rows import Progress
 from gardesh.record.blobs import NO_SUCH_BLOB
 from gardesh.record.database import STORE_UNUSABLE, is_server, without_password
+from gardesh.record.keys import KeyStore
 from gardesh.record.node_folder import KEYS
+from gardesh.record.passphrase import Passphrases
+from gardesh.record.sealing import RecordKey
 from gardesh.study.restoration import Restored
 from gardesh.study.restoration import restore as made_again
 from gardesh.study.restoration_check import Checked
@@ -31,6 +34,15 @@ SHOWN = 20
 Size = Annotated[
     int | None,
     typer.Option("--size", help="Not the newest backup, but the one of a log of so many documents.", min=1),
+]
+RecordKeysFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--record-keys",
+        help="The folder of the node's keys, where the backup has none; contents are sealed under its record key.",
+        exists=True,
+        file_okay=False,
+    ),
 ]
 STEPS = {"documents": "سندها", "attachments": "پیوست‌ها", "audit": "حسابرسی"}
 
@@ -86,6 +98,19 @@ def tell_made(done: keeping.Made) -> None:
             "از پشتیبان {n} چیز تازه‌ای نیست؛ دفتر {s} سند دارد، ریشه {r}.",
             **values,
         )
+    if done.keys_changed:
+        output.say(
+            "{k} files of keys were put in the place of old ones: what was erased cannot be opened here any more.",
+            "{k} پرونده‌ی کلید جایگزین پرونده‌های پیشین شد: آنچه پاک شده بود در اینجا نیز دیگر باز نمی‌شود.",
+            k=done.keys_changed,
+        )
+    if done.in_the_clear:
+        output.say(
+            "[yellow]Earlier backups in this folder hold contents in the clear.[/yellow] Back up to another folder, try"
+            " `gardesh verify-restore` there, and delete this one.",
+            "[yellow]پشتیبان‌های پیشین این پوشه محتوا را بی‌رمز نگه داشته‌اند.[/yellow] در پوشه‌ی دیگری پشتیبان بگیرید، آن را با"
+            " «gardesh verify-restore» بیازمایید و این پوشه را پاک کنید.",
+        )
     tell_missing(done.missing)
 
 
@@ -106,6 +131,7 @@ def restore(
         typer.Option("--store", metavar="URL", help="Put the record into this empty PostgreSQL database."),
     ] = None,
     size: Size = None,
+    record_keys: RecordKeysFrom = None,
 ) -> None:
     """Make the node of the newest backup again: every file checked, every decision derived again, the root compared.
 
@@ -116,12 +142,24 @@ def restore(
     contents = opened(place_of(source), size)
     place = to if to is not None else home()
     with told() as progress:
-        done = made_again(contents, place, store, progress)
+        done = made_again(contents, place, store, progress, record_keys=loaded(record_keys))
     if output.as_json():
         members = {name: getattr(done, name) for name in done.__slots__}
         output.emit({"home": str(place), **members, "older": done.older})
     else:
         tell_restored(done, place)
+
+
+def loaded(given: Path | None) -> Callable[[Path], list[RecordKey]]:
+    """The record keys out of a folder that was named, or the backup's own; the passphrase is asked for once."""
+    asked: list[Passphrases] = []
+
+    def load(folder: Path) -> list[RecordKey]:
+        if not asked:
+            asked.append(passphrases())
+        return KeyStore(given or folder, asked[0]).load_records()
+
+    return load
 
 
 def tell_restored(done: Restored, place: Path) -> None:
@@ -171,6 +209,7 @@ def verify_restore(
             file_okay=False,
         ),
     ] = None,
+    record_keys: RecordKeysFrom = None,
 ) -> None:
     """Restore a backup in a scratch folder, audit it there, compare it with what the backup says; exit code 1 if it differs.
 
@@ -178,7 +217,7 @@ def verify_restore(
     """
     place = place_of(source)
     with told() as progress:
-        done = tried(lambda: opened(place, size), scratch, progress)
+        done = tried(lambda: opened(place, size), scratch, progress, record_keys=loaded(record_keys))
     if output.as_json():
         output.emit(told_of(done))
     else:

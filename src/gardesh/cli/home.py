@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -19,6 +20,7 @@ from gardesh.record.database import STORE_UNUSABLE, is_server, without_password
 from gardesh.record.keys import KeyStore
 from gardesh.record.node_folder import BLOBS, KEYS, RECORD, URL
 from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
+from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 
@@ -80,11 +82,13 @@ def now(at: str | None = None) -> int:
 
 
 def open_store() -> Store:
-    """The record, for reading. Raises `not-a-node` where there is none."""
+    """The record, for reading; the passphrase is asked for when contents are read. Raises `not-a-node` where there is none."""
     url = store_url()
     if url is None:
         raise Problem(NOT_A_NODE, url=str(home()))
-    return Store(url)
+    store = Store(url)
+    store.unlock(lambda: keys().load_records())
+    return store
 
 
 def open_views() -> tuple[Store, Library, Views]:
@@ -129,8 +133,12 @@ def open_node() -> Node:
     """The node, with its keys: for whatever writes. Raises `not-a-node`, `key-passphrase-wrong`."""
     store = open_store()
     held = keys()
+    if not held.record_names() and store.setting(SEALED) is None:
+        with suppress(Problem):  # another process may have made it in this moment
+            held.create_record()
     origin = (store.setting("origin") or b"").decode()
     signers = held.load_log(LOG_KEY).signers(origin)
     kept = blobs()
     kept.clean()
-    return Node.open(store, signers=signers, clock=(CLOCK_KEY, held.load(CLOCK_KEY)), blobs=kept)
+    clock = (CLOCK_KEY, held.load(CLOCK_KEY))
+    return Node.open(store, signers=signers, clock=clock, record_keys=held.load_records, blobs=kept)

@@ -64,7 +64,7 @@ def init(
     place = place_for(store)
     held = keys(fresh=True)
     log_keys = held.create_log(LOG_KEY)
-    own, ticking = held.create(steward), held.create(CLOCK_KEY, "EdDSA")
+    own, ticking, record_key = held.create(steward), held.create(CLOCK_KEY, "EdDSA"), held.create_record()
     record = make_store(place)
     node = Node.create(
         record,
@@ -74,6 +74,7 @@ def init(
         clock=(CLOCK_KEY, ticking),
         steward=(steward, own),
         steward_name={"fa": steward, "en": steward},
+        record_keys=lambda: [record_key],
         now=clock(at),
     )
     labels = sorted(node.library.packs)

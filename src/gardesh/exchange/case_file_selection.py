@@ -24,6 +24,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.reading import NONE
 from gardesh.node import Node
 from gardesh.node import shown as permitted
+from gardesh.record.views import Views
 
 EMPTY = define(
     "case-file-empty",
@@ -173,12 +174,8 @@ def linked_cases(node: Node, case_id: str) -> list[str]:
 
 
 def document(node: Node, position: int) -> Found:
-    at, signed, tail = node.store.one(
-        "SELECT d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x ON x.position = d.position"
-        " WHERE d.position = ?",
-        position,
-    )
-    return int(at), parse(bytes(signed) + bytes(tail))
+    _, at, _, data = Views(node.store, node.library).document(str(position))
+    return at, parse(data)
 
 
 def position_of(node: Node, digest: bytes) -> int | None:

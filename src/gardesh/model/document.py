@@ -33,6 +33,7 @@ __all__ = [
     "parse",
     "present",
     "sign",
+    "signed_part",
     "verify",
 ]
 
@@ -206,6 +207,12 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> Envelope:
         complete=revealed.missing == 0,
         **read(claims),
     )
+
+
+def signed_part(signed: bytes, limits: Limits = DEFAULT) -> Envelope:
+    """The envelope of what is signed alone, as if nothing were disclosed. Raises as `parse`."""
+    first = signed.partition(b".")[0]
+    return parse(signed if read_header(first).typ == JWT else signed + b"~", limits)
 
 
 def _check_end(typ: str, parts: Sequence[bytes]) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from gardesh.model import checkpoint
 from gardesh.model.problem import Problem
 from gardesh.model.signer import Signer
-from gardesh.record import backup_manifest, schema
-from gardesh.record.backup_manifest import KeyFile, Manifest
+from gardesh.record import backup_keys, backup_manifest, schema
+from gardesh.record.backup_manifest import IN_THE_CLEAR, KeyFile, Manifest
 from gardesh.record.backup_place import Place
 from gardesh.record.backup_rows import ATTACHMENTS, Progress, Rows
 from gardesh.record.backup_segment import Segment, read
@@ -38,6 +38,10 @@ class Made:
     files: int = 0
     written: int = 0
     missing: list[str] = field(default_factory=list)
+    keys_changed: int = 0
+    """How many files of keys were put in the place of others: keys in them were destroyed."""
+    in_the_clear: bool = False
+    """Whether the place holds earlier backups in which nothing is sealed; this one does not rest on them."""
 
 
 def back_up(
@@ -52,21 +56,26 @@ def back_up(
 ) -> Made:
     """Bring the backup in `place` up to the record as it is now; when this returns, it is durable.
 
-    Nothing that is there is written over. Again with nothing new, nothing is written. `store` is one that no other thread
-    uses. `keys`: the folder of the keys, or None to leave them out. `signers` is asked only when no checkpoint of this
-    size is stored. Attachments that the node lacks are told in `missing`; the next backup looks for them again.
+    Nothing that is there is written over but keys that were changed: so an erasure reaches the backup too. Again with
+    nothing new, nothing is written. `store` is one that no other thread uses. `keys`: the folder of the keys, or None to
+    leave them out. `signers` is asked only when no checkpoint of this size is stored. Attachments that the node lacks are
+    told in `missing`; the next backup looks for them again.
 
     Raises `record-broken`, `backup-of-another-node`, `backup-of-another-history`, `backup-overtaken`,
     `backup-place-unusable`, `store-unusable`, and `backup-damaged` for a last manifest that is.
     """
     before = backup_manifest.newest(place)
-    old = before.manifest if before else None
+    clear = before is not None and before.manifest.format == IN_THE_CLEAR
+    old = before.manifest if before and not clear else None
+    number = before.manifest.number + 1 if before else 1
     with store.reading():
         rows = Rows(store, place, old)
         documents, named = rows.documents(progress)
         checkpoints, reads, deliveries = rows.checkpoints(), rows.reads(), rows.deliveries()
         consumers, webhooks = rows.whole(schema.consumers), rows.whole(schema.webhooks)
         packs, settings, counts = rows.packs(), rows.settings(), rows.counts()
+        case_keys, last_key = rows.case_keys()
+        change = backup_keys.last_change(store)
         signed = old.checkpoint.encode() if old and old.size == rows.size else rows.checkpoint()
     head = rows.head()
     if not signed:
@@ -74,8 +83,8 @@ def back_up(
     files = _Files(place, blobs, progress)
     files.copy_attachments(named, old.missing if old else [])
     manifest = Manifest(
-        number=old.number + 1 if old else 1,
-        before=before.digest if before else "",
+        number=number,
+        before=before.digest if before and old else "",
         made_at=now,
         origin=head.origin,
         genesis=rows.genesis,
@@ -97,8 +106,13 @@ def back_up(
         last_checkpoint=_last(checkpoints, old.last_checkpoint if old else 0),
         last_read=_last(reads, old.last_read if old else 0),
         last_delivery=_last(deliveries, old.last_delivery if old else 0),
+        case_keys=case_keys,
+        last_key=last_key,
     )
     new = old is None or _differ(old, manifest)
+    written = backup_manifest.write(place, manifest) if new else 0
+    with store.reading():
+        changed = backup_keys.carry_out(store, place, change)
     return Made(
         number=manifest.number if new or old is None else old.number,
         new=new,
@@ -106,9 +120,11 @@ def back_up(
         root=manifest.root,
         documents=rows.size - rows.first,
         attachments=files.attachments,
-        written=rows.written + files.written + (backup_manifest.write(place, manifest) if new else 0),
+        written=rows.written + files.written + written,
         files=rows.files + files.files + new,
         missing=manifest.missing,
+        keys_changed=changed,
+        in_the_clear=clear,
     )
 
 
@@ -168,7 +184,7 @@ def _last(segments: list[Segment], before: int) -> int:
 
 def _differ(old: Manifest, new: Manifest) -> bool:
     """Whether the new one says anything that the old one does not."""
-    grown = new.documents or new.checkpoints or new.reads or new.deliveries
+    grown = new.documents or new.checkpoints or new.case_keys or new.reads or new.deliveries
     return bool(grown) or any(
         getattr(old, name) != getattr(new, name)
         for name in ("packs", "settings", "consumers", "webhooks", "keys", "missing")

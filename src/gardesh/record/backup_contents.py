@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from gardesh.model.problem import Problem
-from gardesh.record import backup_manifest, schema
+from gardesh.record import backup_keys, backup_manifest, schema
 from gardesh.record.backup import attachment_name
 from gardesh.record.backup_manifest import NO_BACKUP, Manifest
 from gardesh.record.backup_place import Place
@@ -31,10 +31,16 @@ class Contents:
         """Whether the place itself has a backup of a larger log."""
         return self.manifest.size < self.newest
 
-    def documents(self) -> Iterator[tuple[Row, bytes]]:
-        """Rows of `documents` in log order, each with its disclosures."""
-        for row in self._rows("documents", DOCUMENTS):
-            yield row[:-1], row[-1]
+    def documents(self) -> Iterator[tuple[Row, bytes, int | None]]:
+        """Rows of `documents` in log order, each with its disclosures and the number of the key they are sealed under."""
+        for manifest in self.chain:
+            for segment in manifest.documents:
+                for row in read(self.place, segment, DOCUMENTS, later=("sealed_under",)):
+                    yield row[:-2], row[-2], row[-1]
+
+    def case_keys(self) -> Iterator[Row]:
+        named = [held for manifest in self.chain for held in manifest.case_keys]
+        return backup_keys.read(self.place, named, self.manifest.last_key, self.manifest.size)
 
     def checkpoints(self) -> Iterator[Row]:
         """A later row of the same size stands in place of an earlier one."""

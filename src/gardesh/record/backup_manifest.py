@@ -13,6 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from gardesh.model.problem import Problem, define
+from gardesh.record.backup_keys import KeyRange
 from gardesh.record.backup_place import FILE_MISSING, Place, whole
 from gardesh.record.backup_segment import ANOTHER_VERSION, DAMAGED, Segment
 
@@ -42,7 +43,9 @@ OVERTAKEN = define(
     en="Another backup to {place} was finished meanwhile; that one is in force.",
     fa="در این میان پشتیبان دیگری در {place} به پایان رسید و همان معتبر است.",
 )
-FORMAT = "gardesh-backup/1"
+FORMAT = "gardesh-backup/2"
+IN_THE_CLEAR = "gardesh-backup/1"
+"""The format before: it holds contents in the clear, and is read but not added to."""
 FOLDER = "manifests/"
 MOST = 256 << 20
 TOLD = 20
@@ -72,8 +75,9 @@ class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One backup: the record at one size of its log.
 
-    `documents`, `checkpoints`, `reads`, `deliveries` and `attachments` name what came since the manifest before; `packs`,
-    `settings`, `consumers`, `webhooks` and `keys` all that there is. `missing`: attachments that documents name and the node did not have.
+    `documents`, `checkpoints`, `reads`, `deliveries`, `attachments` and `case_keys` name what came since the manifest before;
+    `packs`, `settings`, `consumers`, `webhooks` and `keys` all that there is. `missing`: attachments
+    that documents name and the node did not have.
     """
 
     format: str = FORMAT
@@ -100,6 +104,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     last_checkpoint: int
     last_read: int
     last_delivery: int
+    case_keys: list[KeyRange] = []
+    last_key: int = 0
 
     @property
     def file(self) -> str:
@@ -144,7 +150,7 @@ def read(place: Place, number: int) -> Named:
         found = msgspec.json.decode(raw, type=Manifest)
     except msgspec.DecodeError as error:
         raise Problem(ANOTHER_VERSION, file=name, reason=str(error)) from None
-    if found.format != FORMAT:
+    if found.format not in (FORMAT, IN_THE_CLEAR):
         raise Problem(ANOTHER_VERSION, file=name, reason=found.format)
     if found.number != number:
         raise Problem(DAMAGED, file=name, reason=f"it is the manifest {found.number}")

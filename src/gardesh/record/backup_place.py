@@ -1,7 +1,7 @@
-"""Where backups are kept: files by name, each written once. A folder; an object store can take its place.
+"""Where backups are kept: files by name, each written once but for keys. A folder; an object store can take its place.
 
-A place knows nothing of what it keeps. All of it is for its owner alone: documents are in it with everything they
-disclose.
+A place knows nothing of what it keeps. All of it is for its owner alone: what documents disclose is sealed in it, and
+the wrapped keys are beside that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LEFT_OVER = 86_400.0
 
 
 class Place(Protocol):
-    """Files by names with slashes. What is under a name never changes."""
+    """Files by names with slashes. What is under a name never changes unless it is replaced, which is done to keys alone."""
 
     shown: str
     """The place as it may be told."""
@@ -49,6 +49,9 @@ class Place(Protocol):
 
         Of two that put one name at once, one is told None. Raises `backup-place-unusable`, and what `pieces` raises.
         """
+
+    def replace(self, name: str, pieces: Iterable[bytes]) -> int:
+        """As `put`, in the place of what is there under that name: of that nothing can be got any more when this returns."""
 
     def get(self, name: str) -> Iterator[bytes]:
         """The bytes under a name, a piece at a time. Raises `backup-file-missing`, `backup-place-unusable`."""
@@ -111,16 +114,24 @@ class Folder:
                 continue
 
     def _written(self, aside: Path, place: Path, pieces: Iterable[bytes]) -> int | None:
-        count = 0
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            for piece in pieces:
-                count += out.write(piece)
-            out.flush()
-            os.fsync(out.fileno())
+        count = _filled(aside, pieces)
         if not _named(aside, place):
             return None
         sync(place.parent)
         return count
+
+    def replace(self, name: str, pieces: Iterable[bytes]) -> int:
+        place = self.folder / name
+        with self._usable():
+            self._begin(place.parent)
+            aside = self.folder / ASIDE / secrets.token_hex(16)
+            try:
+                count = _filled(aside, pieces)
+                os.replace(aside, place)
+                sync(place.parent)
+                return count
+            finally:
+                aside.unlink(missing_ok=True)
 
     def get(self, name: str) -> Iterator[bytes]:
         with self._usable():
@@ -148,6 +159,17 @@ class Folder:
         except OSError as error:
             reason = ": ".join(str(w) for w in (error.strerror or type(error).__name__, error.filename) if w)
             raise Problem(PLACE_UNUSABLE, place=self.shown, reason=reason) from error
+
+
+def _filled(aside: Path, pieces: Iterable[bytes]) -> int:
+    """A new file with these bytes, durable; how many they are."""
+    count = 0
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        for piece in pieces:
+            count += out.write(piece)
+        out.flush()
+        os.fsync(out.fileno())
+    return count
 
 
 def _named(aside: Path, place: Path) -> bool:

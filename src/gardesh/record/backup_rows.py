@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Table
 
 from gardesh.model import note
-from gardesh.model.document import Envelope, parse
+from gardesh.model.document import Envelope, signed_part
 from gardesh.model.edge import TileEdge
 from gardesh.model.entry import entry_hash
 from gardesh.model.problem import Problem, define
 from gardesh.model.tile import root
 from gardesh.model.treehead import TreeHead
-from gardesh.record import schema
+from gardesh.record import backup_keys, schema
+from gardesh.record.backup_keys import KeyRange
 from gardesh.record.backup_manifest import Counts, Manifest
 from gardesh.record.backup_place import Place
 from gardesh.record.backup_segment import Row, Segment, Writer, columns_of, read
@@ -39,9 +40,9 @@ OTHER_HISTORY = define(
     hint_en="A log that went back has forked. Name another place, and find out which history others have seen.",
     hint_fa="دفتری که به عقب بازگشته دوشاخه شده است. جای دیگری نام ببرید و ببینید دیگران کدام تاریخچه را دیده‌اند.",
 )
-DOCUMENTS = columns_of(schema.documents, "data")
+DOCUMENTS = columns_of(schema.documents, "data", "sealed_under")
 ATTACHMENTS = ["digest", "size", "issuer"]
-AT, DIGEST = DOCUMENTS.index("recorded_at"), DOCUMENTS.index("digest")
+AT, DIGEST, SIGNED = (DOCUMENTS.index(name) for name in ("recorded_at", "digest", "signed"))
 RESTORED = "restored"
 """A setting of a record that is being restored (`study/restoration`); it is in no backup."""
 PAGE = 200
@@ -133,6 +134,14 @@ class Rows:
         writer.extend(self._found(table, f"1 = ? ORDER BY {keys}", 1))
         return self._ended(writer)
 
+    def case_keys(self) -> tuple[list[KeyRange], int]:
+        """The keys that are new, and the number of the last one."""
+        last = self.old.last_key if self.old else 0
+        made, files, written = backup_keys.add(self.store, self.place, last)
+        self.files += files
+        self.written += written
+        return made, made[-1].last if made else last
+
     def packs(self) -> list[Segment]:
         """All, each in a segment of its own: a pack that is there already is not written again."""
         found: list[Segment] = []
@@ -154,7 +163,7 @@ class Rows:
     def _documents(self) -> Iterator[Row]:
         columns = ", ".join(f'd."{c.name}"' for c in schema.documents.columns)
         sql = (
-            f"SELECT {columns}, x.data FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
+            f"SELECT {columns}, x.data, x.key FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
             f" WHERE d.position >= ? ORDER BY d.position LIMIT {PAGE}"
         )
         first = self.first
@@ -187,8 +196,9 @@ class Rows:
 
 
 def _document(row: Row) -> Envelope:
+    """What is signed; nothing that it discloses is looked at, and no key is needed."""
     try:
-        paper = parse(row[-2] + row[-1])
+        paper = signed_part(row[SIGNED])
     except Problem as problem:
         raise Problem(RECORD_BROKEN, position=row[0], reason=problem.sentence("en")) from None
     if paper.digest != row[DIGEST]:

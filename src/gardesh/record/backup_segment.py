@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -112,8 +112,11 @@ def checked(place: Place, name: str, digest: str, size: int) -> bytes:
     return data
 
 
-def read(place: Place, segment: Segment, columns: Sequence[str]) -> Iterator[Row]:
+def read(
+    place: Place, segment: Segment, columns: Sequence[str], later: Collection[str] = ()
+) -> Iterator[Row]:
     """The rows of a segment, with their values in the order of `columns`; checked against its digest before the first.
+    Columns that came `later` are null in segments that were written before.
 
     Raises `backup-damaged`, `backup-of-another-version`, and as `Place.get`.
     """
@@ -126,9 +129,9 @@ def read(place: Place, segment: Segment, columns: Sequence[str]) -> Iterator[Row
     counted = len(content) == segment.content and len(held.rows) == segment.rows
     if not counted or any(len(r) != len(held.columns) for r in held.rows):
         raise Problem(DAMAGED, file=segment.name, reason="it does not hold the rows that the manifest counts")
-    if absent := [c for c in columns if c not in held.columns]:
+    if absent := [c for c in columns if c not in held.columns and c not in later]:
         reason = f"it has no {', '.join(absent)}"
         raise Problem(ANOTHER_VERSION, file=segment.name, reason=reason)
-    order = [held.columns.index(c) for c in columns]
+    order = [held.columns.index(c) if c in held.columns else -1 for c in columns]
     for row in held.rows:
-        yield tuple([row[n] for n in order])
+        yield tuple([None if n < 0 else row[n] for n in order])

@@ -153,12 +153,13 @@ class Cases:
         asked, then = then, then or Then(self.registers)
         case = Case(case_id, procedure, then, opener, opened_at)
         events: list[tuple[int, int, int, Any]] = []
-        for position, at, signed, data in self.store.rows(
-            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d"
+        for position, at, digest, signed, data, sealed in self.store.rows(
+            "SELECT d.position, d.recorded_at, d.digest, d.signed, x.data, x.key FROM documents d"
             " JOIN disclosures x ON x.position = d.position WHERE d.case_id = ? ORDER BY d.position",
             case_id,
         ):
-            events.append((position, 0, at, bytes(signed) + bytes(data)))
+            tail = self.store.tail(position, digest, data, sealed)
+            events.append((position, 0, at, bytes(signed) + tail))
         for id_, position, at, step, key, head in self.store.rows(
             "SELECT id, position, at, step, key, head FROM mirrors WHERE target_case = ? ORDER BY id", case_id
         ):
@@ -205,7 +206,7 @@ class Cases:
             return
         step, key, raw = what
         let_pass(case, at)
-        head = decode_head(raw) if raw is not None else None
+        head = self._mirrored_head(raw) if raw is not None else None
         fold.mirror(case, case.procedure.by_name[step], key, head, at)
 
     def arrived(self, case: Case, paper: Envelope, position: int, at: int) -> Head | None:
@@ -214,6 +215,18 @@ class Cases:
         head = case.steps[step.index].slots[paper.key or ""].head
         if head is not None:
             head.about = self.about(case, step, head, position, at)
+        return head
+
+    def _mirrored_head(self, raw: bytes) -> Head:
+        """A head as it was mirrored: its contents are those of the document, and lie nowhere else."""
+        head = decode_head(raw)
+        signed, data, sealed = self.store.one(
+            "SELECT d.signed, x.data, x.key FROM documents d JOIN disclosures x ON x.position = d.position"
+            " WHERE d.position = ?",
+            head.position,
+        )
+        tail = self.store.tail(head.position, head.digest, data, sealed)
+        head.subject = parse(bytes(signed) + tail).subject
         return head
 
     def opening(self, case: Case, verdict: Verdict, position: int, at: int) -> tuple[Case, list[Change]]:
@@ -410,10 +423,11 @@ def let_pass(case: Case, t: int) -> None:
 
 
 def encode_head(head: Head) -> bytes:
+    """All of it but its contents, which are those of the document at its position."""
     return _encode_numbers(
         {
             "digest": head.digest.hex(), "issuer": head.issuer, "at": head.at, "position": head.position,
-            "key": head.key, "subject": head.subject, "outcome": head.outcome, "decides": head.decides,
+            "key": head.key, "outcome": head.outcome, "decides": head.decides,
             "expires": head.expires, "stands_by": head.stands_by.hex(), "deficiencies": head.deficiencies,
             "whole": head.whole, "about": head.about,
             "link": [head.link.case, head.link.step, head.link.key] if head.link else None,
@@ -425,6 +439,7 @@ def decode_head(raw: bytes) -> Head:
     found: dict[str, Any] = canonical.decode(raw)
     link = found.pop("link")
     return Head(
+        subject={},
         digest=bytes.fromhex(found.pop("digest")),
         stands_by=bytes.fromhex(found.pop("stands_by")),
         deficiencies=tuple(found.pop("deficiencies")),

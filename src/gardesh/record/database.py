@@ -56,6 +56,9 @@ class Database(Protocol):
     def number_on(self, table: str, column: str) -> None:
         """Within a write: the numbers that the database gives go on after the highest that is there."""
 
+    def wipe(self, tables: Sequence[str]) -> None:
+        """Outside a write: what was changed or deleted in these tables is in their files no more. Others wait meanwhile."""
+
     def engine(self) -> Engine:
         """For migrations alone: an engine whose transactions are writes as those of `begin`."""
 

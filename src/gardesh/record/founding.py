@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from gardesh.model.jose import PrivateKey
 from gardesh.model.signer import Signer
+from gardesh.record.sealing import RecordKey
 
 
 def new_org_key() -> PrivateKey:
@@ -26,3 +29,8 @@ def new_log_signers(origin: str) -> list[Signer]:
         Signer.of_notes(origin, Ed25519PrivateKey.generate()),
         Signer.of_checkpoints(origin, MLDSA44PrivateKey.generate()),
     ]
+
+
+def new_record_key() -> RecordKey:
+    """A fresh record key."""
+    return RecordKey(secrets.token_bytes(8), secrets.token_bytes(32))

@@ -2,7 +2,7 @@
 
 A file holds its keys in PEM: the public key in the clear, so that keys can be listed without a passphrase, and
 after it the private key, encrypted (`pkcs8.encrypt`). An organisation's file holds one pair, P-256 or Ed25519; a
-log's holds two, Ed25519 and ML-DSA-44.
+log's holds two, Ed25519 and ML-DSA-44; that of a record key one of X25519, from whose secret the key is derived.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -36,6 +39,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.signer import Signer
 from gardesh.record.passphrase import Passphrases
 from gardesh.record.pkcs8 import DEFAULT_COST, Cost, encrypt, secret_of
+from gardesh.record.sealing import RecordKey
 
 KEY_NAME = define(
     "key-name-malformed",
@@ -83,6 +87,18 @@ KEY_NOT_OF_LOG = define(
     en="The key {name} is the key of an organisation; a log is not signed with it.",
     fa="کلید {name} کلید یک سازمان است؛ با آن دفتر ثبت امضا نمی‌شود.",
 )
+KEY_OF_RECORD = define(
+    "key-of-a-record",
+    409,
+    en="The key {name} is a record key: nothing is signed with it.",
+    fa="کلید {name} کلید دفتر است؛ با آن چیزی امضا نمی‌شود.",
+)
+KEY_NOT_OF_RECORD = define(
+    "key-not-of-a-record",
+    409,
+    en="The key {name} is not a record key; nothing is sealed under it.",
+    fa="کلید {name} کلید دفتر نیست؛ با آن چیزی مهر نمی‌شود.",
+)
 PASSPHRASE_WRONG = define(
     "key-passphrase-wrong",
     401,
@@ -100,10 +116,13 @@ _BLOCK = re.compile(
     rb"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n"
     rb"|-----BEGIN ENCRYPTED PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END ENCRYPTED PRIVATE KEY-----\n"
 )
+_NEXT = re.compile(r"node-record-([1-9][0-9]{0,8})")
 _SUFFIX = ".pem"
 LEAST_PASSPHRASE = 8
-AnyPrivate = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | MLDSA44PrivateKey
-AnyPublic = ec.EllipticCurvePublicKey | Ed25519PublicKey | MLDSA44PublicKey
+AnyPrivate = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | MLDSA44PrivateKey | X25519PrivateKey
+AnyPublic = ec.EllipticCurvePublicKey | Ed25519PublicKey | MLDSA44PublicKey | X25519PublicKey
+RECORD_KEY = "node-record"
+"""The name of the record key of a node; of its next ones, followed by a hyphen and a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +194,8 @@ class KeyStore:
         match self._load(name):
             case [ec.EllipticCurvePrivateKey() | Ed25519PrivateKey() as key]:
                 return PrivateKey(key)
+            case [X25519PrivateKey()]:
+                raise Problem(KEY_OF_RECORD, name=name)
         raise Problem(KEY_OF_LOG, name=name)
 
     def load_log(self, name: str) -> LogKeys:
@@ -183,6 +204,31 @@ class KeyStore:
             case [Ed25519PrivateKey() as ed25519, MLDSA44PrivateKey() as mldsa44]:
                 return LogKeys(ed25519, mldsa44)
         raise Problem(KEY_NOT_OF_LOG, name=name)
+
+    def create_record(self) -> RecordKey:
+        """A fresh record key, the newest from here on. Raises as `create`."""
+        names = self.record_names()
+        last = int(names[-1].removeprefix(RECORD_KEY)[1:] or 1) if names else 0
+        secret = X25519PrivateKey.generate()
+        self._store(f"{RECORD_KEY}-{last + 1}" if last else RECORD_KEY, [secret])
+        return _record_key(secret)
+
+    def record_names(self) -> list[str]:
+        """The names of the record keys, the newest last; no passphrase is asked for."""
+        found = (p.stem for p in self.folder.glob(f"{RECORD_KEY}*{_SUFFIX}"))
+        numbers = {1: RECORD_KEY} | {int(m[1]): m[0] for n in found if (m := _NEXT.fullmatch(n))}
+        return [name for _, name in sorted(numbers.items()) if self._path(name).exists()]
+
+    def load_records(self) -> list[RecordKey]:
+        """All record keys, the newest last. Raises as `load`, and `key-not-of-a-record`."""
+        found: list[RecordKey] = []
+        for name in self.record_names():
+            match self._load(name):
+                case [X25519PrivateKey() as secret]:
+                    found.append(_record_key(secret))
+                case _:
+                    raise Problem(KEY_NOT_OF_RECORD, name=name)
+        return found
 
     def listed(self) -> list[Listed]:
         """All keys by name; no passphrase is asked for. Raises `key-file-broken`."""
@@ -296,7 +342,16 @@ class KeyStore:
 
 def _jwk(public: AnyPublic) -> dict[str, str]:
     """The public JWK; ML-DSA-44 is of the key type AKP (Algorithm Key Pair)."""
+    if isinstance(public, X25519PublicKey):
+        point = base64url_encode(public.public_bytes_raw())
+        return {"crv": "X25519", "kty": "OKP", "x": point, "use": "enc"}
     if isinstance(public, MLDSA44PublicKey):
         members = {"alg": "ML-DSA-44", "kty": "AKP", "pub": base64url_encode(public.public_bytes_raw())}
         return {**members, "kid": thumbprint(members), "use": "sig"}
     return PublicKey(public).to_jwk()
+
+
+def _record_key(secret: X25519PrivateKey) -> RecordKey:
+    """PKCS#8 has no form for a symmetric key, so that the file holds an X25519 key; what wraps is derived from it."""
+    made = HKDF(SHA256(), 40, None, b"gardesh record key").derive(secret.private_bytes_raw())
+    return RecordKey(made[32:], made[:32])

@@ -1,4 +1,4 @@
-"""The tables. `documents` and `disclosures` are the record; all others are views that `rebuild` derives again.
+"""The tables. `documents` and `disclosures` are the record, sealed under `case_keys`; `VIEWS` are what `rebuild` derives again.
 
 One schema for SQLite and PostgreSQL; times are ms since the Unix epoch, UTC; digests are raw bytes. Text is compared
 byte by byte on both, whatever the language of the PostgreSQL database is.
@@ -36,7 +36,27 @@ disclosures = Table(
     metadata,
     Column("position", Big, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
+    Column("key", Big),
 )
+"""`key`: the number of the key that `data` is sealed under; without one, it lies in the clear (`record/sealing.py`)."""
+case_keys = Table(
+    "case_keys",
+    metadata,
+    Column("number", Big, primary_key=True, autoincrement=False),
+    Column("case_id", Name, nullable=False),
+    Column("position", Big),
+    Column("wrapped", LargeBinary, nullable=False),
+    Index("case_keys_of_case", "case_id", "number"),
+    Index("case_keys_of_document", "position"),
+)
+"""A key of a case, or of the document at `position` alone; `wrapped` is empty once it was destroyed."""
+key_changes = Table(
+    "key_changes",
+    metadata,
+    Column("number", Big, primary_key=True, autoincrement=False),
+    Column("change", Big, nullable=False),
+)
+"""Which keys were destroyed, and by which change: a backup does so too (`record/backup_keys.py`)."""
 packs = Table(
     "packs",
     metadata,

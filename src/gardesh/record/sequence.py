@@ -76,7 +76,7 @@ class Sequencer:
 
     def _reset(self) -> None:
         self.documents: list[tuple[Any, ...]] = []
-        self.disclosures: list[tuple[int, bytes]] = []
+        self.disclosures: list[tuple[int, bytes, int | None]] = []
         self.subjects: list[tuple[Any, ...]] = []
         self.identifiers: list[tuple[Any, ...]] = []
         self.entries: list[tuple[bytes, int]] = []
@@ -131,6 +131,8 @@ class Sequencer:
 
         Raises Spoiled when the views of a case cannot be made.
         """
+        if self.store.sealing is not None:
+            self.store.sealing.flush()
         self.store.add(schema.documents, self.documents)
         self.store.add(schema.disclosures, self.disclosures)
         self.store.add(schema.subjects, self.subjects, replace=True)
@@ -151,6 +153,8 @@ class Sequencer:
         self._reset()
         self.cases.forget()
         self.registers.forget()
+        if self.store.sealing is not None:
+            self.store.sealing.forget()
         self._remember()
         self._resume()
         self.stale = False
@@ -247,12 +251,19 @@ class Sequencer:
                 paper.signed,
             )
         )
-        self.disclosures.append((self.position, paper.tail))
+        self.disclosures.append(self._sealed(paper, case))
         self.entries.append((paper.digest, at))
         self.newest = paper.digest
         self.places.note(paper.statement, Place(self.position, at, case.id, paper.digest))
         self.position += 1
         self.last_at = at
+
+    def _sealed(self, paper: Envelope, case: Case) -> tuple[int, bytes, int | None]:
+        sealing, position = self.store.sealing, self.position
+        if sealing is None:
+            return position, paper.tail, None
+        number, data = sealing.seal(case.id, position, paper.digest, paper.tail, first=paper.case is None)
+        return position, data, number
 
     def _identified(self, case: Case, step: Step, head: Head, now: int) -> list[tuple[str, str, int]]:
         """The business keys that find the document, as its type says."""

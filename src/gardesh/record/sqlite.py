@@ -15,7 +15,13 @@ from sqlalchemy.pool import StaticPool
 
 from gardesh.record.database import PAGE, Row, first_line
 
-SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
+SETTINGS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    "secure_delete=ON",
+)
 
 
 class Sqlite:
@@ -68,6 +74,11 @@ class Sqlite:
 
     def number_on(self, table: str, column: str) -> None:
         """SQLite looks for the highest itself."""
+
+    def wipe(self, tables: Sequence[str]) -> None:
+        """The file is written anew, and the log of what was written before is emptied."""
+        self.raw.execute("VACUUM")
+        self.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def engine(self) -> Engine:
         engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, Table
 from gardesh.model.problem import Problem, define
 from gardesh.record import schema
 from gardesh.record.database import STORE_UNUSABLE, Row, opened
+from gardesh.record.sealing import RECORD_LOCKED, RecordKeys, Sealing
 
 STORE_NEWER = define(
     "store-newer",
@@ -27,7 +28,7 @@ STORE_NEWER = define(
     en="The store {url} was written by a newer version of Gardesh (schema {stored}, this one knows {known}).",
     fa="انباره‌ی {url} را نسخه‌ی تازه‌تری از گردش نوشته است (طرح‌واره‌ی {stored}؛ این نسخه تا {known} را می‌شناسد).",
 )
-HEAD = "0004"
+HEAD = "0005"
 """The newest schema; a store with an earlier one is brought up to it when it is opened."""
 VERSION = "SELECT version_num FROM alembic_version"
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class Store:
         self._owner: int | None = None
         self._inserts: dict[tuple[str, bool], str] = {}
         self._writer = threading.RLock()
+        self.sealing: Sealing | None = None
+        """Without it, disclosures are written in the clear: so it is in records that never leave memory."""
         self.database = opened(url)
         self.url = self.database.shown
         try:
@@ -60,6 +63,18 @@ class Store:
             with self._usable():
                 migrate(self.database.engine())
         self.one("SELECT count(*) FROM settings")
+
+    def unlock(self, keys: RecordKeys) -> None:
+        """Disclosures can be opened from here on, and are sealed. `keys` is asked when the first one is needed."""
+        self.sealing = Sealing(self, keys)
+
+    def tail(self, position: int, digest: bytes, data: bytes, key: int | None) -> bytes:
+        """The disclosures of a document, from its row in `disclosures`. Raises `record-locked`, `contents-damaged`."""
+        if key is None:
+            return bytes(data)
+        if self.sealing is None:
+            raise Problem(RECORD_LOCKED, key="")
+        return self.sealing.open(position, bytes(digest), key, bytes(data))
 
     def close(self) -> None:
         self.database.close()

@@ -280,7 +280,7 @@ class Views:
     def document(self, name: str) -> tuple[int, int, str, bytes]:
         """(position, recorded_at, case, bytes) of a document, by its position or the beginning of its digest."""
         sql = (
-            "SELECT d.position, d.recorded_at, d.case_id, d.signed, x.data FROM documents d"
+            "SELECT d.position, d.recorded_at, d.case_id, d.digest, d.signed, x.data, x.key FROM documents d"
             " JOIN disclosures x ON x.position = d.position WHERE "
         )
         if name.isdecimal() and len(name) < 19:
@@ -295,8 +295,8 @@ class Views:
             raise Problem(NO_SUCH_DOCUMENT, name=name)
         if len(rows) > 1:
             raise Problem(AMBIGUOUS, name=name)
-        position, at, case_id, signed, data = rows[0]
-        return position, at, case_id, bytes(signed) + bytes(data)
+        position, at, case_id, digest, signed, data, sealed = rows[0]
+        return position, at, case_id, bytes(signed) + self.store.tail(position, digest, data, sealed)
 
 
 def _waiting(row: Any, now: int) -> dict[str, Any]:

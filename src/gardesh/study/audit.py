@@ -31,6 +31,7 @@ from gardesh.record import schema
 from gardesh.record.clock import Clock
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
+from gardesh.record.sealing import CONTENTS_DAMAGED
 from gardesh.record.sequence import Sequencer
 from gardesh.record.spoiled import Spoiled
 from gardesh.record.store import Store
@@ -128,7 +129,8 @@ class Auditor:
         source = Stored(source) if isinstance(source, Store) else source
         self.source, self.library = source, library
         self.rows, self.notes = source.rows(), source.notes()
-        self.next, self.note = next(self.rows, None), next(self.notes, None)
+        self.next: tuple[Row, bytes] | None = None
+        self.note: tuple[int, bytes] | None = None
         self.taken: Row = ()
         self.scratch = scratch or Store(":memory:", create=True)
         self.origin = (source.setting("origin") or b"").decode()
@@ -199,6 +201,7 @@ class Auditor:
     def run_within(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
         """The same in a transaction of `scratch` that is open: its end decides whether the replay stays."""
         try:
+            self.next, self.note = next(self.rows, None), next(self.notes, None)
             while self.next is not None:
                 self._step(*self.next)
                 if self.found.documents % 500 == 0:
@@ -207,7 +210,7 @@ class Auditor:
             self._finish()
         except (Problem, Spoiled) as found:
             problem = found.problem if isinstance(found, Spoiled) else found
-            position = self.replay.size
+            position = problem.params["position"] if problem.code == CONTENTS_DAMAGED else self.replay.size
             self.found.problems.append(
                 Problem(
                     AUDIT_DIFFERS,

@@ -9,6 +9,7 @@ from gardesh.record import schema
 from gardesh.record.store import Store
 
 Row = tuple[Any, ...]
+DIGEST = list(schema.documents.columns.keys()).index("digest")
 """A row of `documents`, in the order of its columns."""
 
 
@@ -16,15 +17,15 @@ def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterato
     """(position, recorded_at, document) in log order, read a page at a time."""
     while True:
         rows = store.rows(
-            "SELECT d.position, d.recorded_at, d.signed, x.data FROM documents d JOIN disclosures x"
+            "SELECT d.position, d.recorded_at, d.digest, d.signed, x.data, x.key FROM documents d JOIN disclosures x"
             " ON x.position = d.position WHERE d.position >= ? ORDER BY d.position LIMIT ?",
             first,
             size,
         )
         if not rows:
             return
-        for position, at, signed, data in rows:
-            yield position, at, bytes(signed) + bytes(data)
+        for position, at, digest, signed, data, key in rows:
+            yield position, at, bytes(signed) + store.tail(position, digest, data, key)
         first = rows[-1][0] + 1
 
 
@@ -32,13 +33,14 @@ def stored_rows(store: Store, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
     """Each row of `documents` with its disclosures, in log order."""
     columns = ", ".join(f'd."{c.name}"' for c in schema.documents.columns)
     sql = (
-        f"SELECT {columns}, x.data FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
+        f"SELECT {columns}, x.data, x.key FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
         " WHERE d.position >= ? ORDER BY d.position LIMIT ?"
     )
     first = 0
     while rows := store.rows(sql, first, size):
-        for *row, data in rows:
-            yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row), bytes(data)
+        for *raw, data, key in rows:
+            row: Row = tuple(bytes(v) if isinstance(v, memoryview) else v for v in raw)
+            yield row, store.tail(row[0], row[DIGEST], data, key)
         first = rows[-1][0] + 1
 
 

@@ -9,12 +9,12 @@ next restore begins anew.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from sqlalchemy import Table
 
@@ -30,9 +30,10 @@ from gardesh.record.backup_segment import DAMAGED
 from gardesh.record.blobs import Blobs
 from gardesh.record.database import first_line
 from gardesh.record.node_folder import BLOBS, KEYS, RECORD
+from gardesh.record.sealing import RecordKey, RecordKeys, Sealing
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor
-from gardesh.study.record import Record, Row, stored_notes
+from gardesh.study.record import DIGEST, Record, Row, stored_notes
 from gardesh.study.restored_folder import Site
 
 NOT_ITS_ROOT = define(
@@ -75,12 +76,16 @@ def restore(
     home: Path,
     url: str | None = None,
     progress: Progress = lambda what, done, total: None,
+    *,
+    record_keys: Callable[[Path], Sequence[RecordKey]],
 ) -> Restored:
     """Make the node of a backup in the empty folder `home`; its record in the PostgreSQL database `url`, if that is given.
 
+    What is sealed stays as it is, under the same keys. `record_keys`: asked with the folder of the keys that were in the
+    backup, when contents have to be read.
     Durable when it returns. If it raises, or ends in any other way, there is no node, and it can be done again.
     Raises `home-not-empty`, `restore-busy`, `already-a-node` for a database that has one, `backup-damaged`, `backup-file-missing`,
-    `backup-not-its-root`, `audit-differs`, `store-unusable`.
+    `backup-not-its-root`, `audit-differs`, `store-unusable`, `record-locked`.
     """
     manifest = contents.manifest
     made = Restored(manifest.number, manifest.size, manifest.root, manifest.made_at, contents.newest)
@@ -90,6 +95,7 @@ def restore(
             site.write(f"{KEYS}/{name}", data)
             made.keys.append(name.removesuffix(".pem"))
         store = Store(url or str(site.work / RECORD), create=True)
+        store.sealing = Given(store, lambda: record_keys(site.work / KEYS))
         try:
             _restore_record(contents, store, progress, shared=url is not None)
             for count in ("cases", "entries", "checkpoints", "reads"):
@@ -136,6 +142,7 @@ def _fill(contents: Contents, store: Store, progress: Progress) -> None:
         schema.settings,
         schema.consumers,
         schema.webhooks,
+        schema.case_keys,
     )
     for table in (*kept, schema.deliveries):
         store.run(f"DELETE FROM {table.name}")  # noqa: S608 (what a node left that was never made)
@@ -143,6 +150,7 @@ def _fill(contents: Contents, store: Store, progress: Progress) -> None:
     _add(store, schema.checkpoints, contents.checkpoints())
     sql = "INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT (size) DO NOTHING"
     store.run(sql, manifest.size, manifest.checkpoint.encode())
+    _add(store, schema.case_keys, contents.case_keys())
     source = Source(contents, store)
     auditor = Auditor(source, folder.stored(store), clock_of(source), store)
     found = auditor.run_within(lambda done: progress("documents", done, manifest.size))
@@ -179,6 +187,17 @@ def clock_of(record: Record) -> str:
     return ""
 
 
+class Given(Sealing):
+    """Seals nothing: what is stored of a document is what the backup has."""
+
+    def __init__(self, store: Store, keys: RecordKeys) -> None:
+        super().__init__(store, keys)
+        self.given: dict[int, tuple[int | None, bytes]] = {}
+
+    def seal(self, case_id: str, position: int, *_: Any, **__: Any) -> tuple[int | None, bytes]:
+        return self.given.pop(position)
+
+
 class Source:
     """The record of a backup, to be replayed; its checkpoints are read from the store that they were put in."""
 
@@ -190,7 +209,11 @@ class Source:
 
     def rows(self) -> Iterator[tuple[Row, bytes]]:
         try:
-            yield from self.contents.documents()
+            for row, data, key in self.contents.documents():
+                sealing = self.store.sealing
+                if isinstance(sealing, Given):
+                    sealing.given[row[0]] = (key, data)
+                yield row, self.store.tail(row[0], row[DIGEST], data, key)
         except Problem as problem:
             self.problem = problem
             raise

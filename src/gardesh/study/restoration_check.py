@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,8 @@ from gardesh.record import folder
 from gardesh.record.backup_contents import Contents
 from gardesh.record.backup_rows import Progress
 from gardesh.record.blobs import NO_SUCH_BLOB, Blobs
-from gardesh.record.node_folder import BLOBS, RECORD
+from gardesh.record.node_folder import BLOBS, KEYS, RECORD
+from gardesh.record.sealing import RecordKey
 from gardesh.record.store import Store
 from gardesh.study.audit import Audit, Auditor, views_differ
 from gardesh.study.record import Stored, stored_documents
@@ -58,16 +59,18 @@ def check(
     contents: Callable[[], Contents],
     beside: Path | None = None,
     progress: Progress = lambda what, done, total: None,
+    *,
+    record_keys: Callable[[Path], Sequence[RecordKey]],
 ) -> Checked:
     """Restore into a folder made in `beside` (by default where temporary files go), audit the record there, and compare
     it with what the backup says. Nothing of it stays. What is wrong with the backup is among the `problems`.
 
-    Raises `store-unusable`, `backup-place-unusable`.
+    `record_keys` as in `restore`. Raises `store-unusable`, `backup-place-unusable`.
     """
     done = Checked()
     with TemporaryDirectory(prefix="gardesh-restore-", dir=beside) as scratch:
         try:
-            _check(contents(), Path(scratch), done, progress)
+            _check(contents(), Path(scratch), done, progress, record_keys)
         except Problem as problem:
             if problem.kind.status == 503:
                 raise
@@ -75,10 +78,17 @@ def check(
     return done
 
 
-def _check(contents: Contents, scratch: Path, done: Checked, progress: Progress) -> None:
+def _check(
+    contents: Contents,
+    scratch: Path,
+    done: Checked,
+    progress: Progress,
+    record_keys: Callable[[Path], Sequence[RecordKey]],
+) -> None:
     home = scratch / "node"
-    done.restored = restore(contents, home, None, progress)
+    done.restored = restore(contents, home, None, progress, record_keys=record_keys)
     store, other = Store(str(home / RECORD)), Store(str(scratch / "audit.sqlite"), create=True)
+    store.unlock(lambda: record_keys(home / KEYS))
     try:
         auditor = Auditor(store, folder.stored(store), clock_of(Stored(store)), other)
         total = contents.manifest.size
