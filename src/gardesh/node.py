@@ -130,7 +130,7 @@ class Node:
         origin = store.setting("origin")
         if origin is None or not begun(store):
             raise Problem(NOT_A_NODE, url=store.url)
-        store.unlock(record_keys)
+        store.unlock(record_keys).look_again()
         seal_up(store)
         return cls(store, folder.stored(store), Log(store, origin.decode(), signers), Clock(*clock), blobs)
 

@@ -44,6 +44,7 @@ class Doc:
     basis: tuple[tuple[str, bytes], ...]
     valid_until_ms: int | None
     deficiencies: Any = ()
+    erased: None = None
 
 
 class Registers:

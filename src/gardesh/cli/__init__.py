@@ -28,6 +28,7 @@ from gardesh.cli import (
     proof_commands,
     public_command,
     register_commands,
+    retention_command,
     serve_command,
     show,
     witness_commands,
@@ -57,7 +58,7 @@ for command in (
     node_commands.init, node_commands.admit, node_commands.adopt, migration_commands.migrate, node_commands.sign, node_commands.submit,
     node_commands.present, node_commands.tick, show.show, case_commands.plan, case_commands.why,
     case_commands.worklist, explain_command.explain, public_command.public, proof_commands.audit, proof_commands.rebuild,
-    backup_commands.backup, backup_commands.restore, backup_commands.verify_restore,
+    backup_commands.backup, backup_commands.restore, backup_commands.verify_restore, retention_command.retention,
 ):  # fmt: skip
     app.command()(command)
 app.command()(serve_command.serve)

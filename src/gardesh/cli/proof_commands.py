@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from gardesh.record import folder
 from gardesh.record.log import stored_tiles
 from gardesh.record.store import Store
 from gardesh.study.audit import Auditor, copy_views, views_differ
+from gardesh.study.erasure_check import ErasedDocument
 
 log_app = typer.Typer(no_args_is_help=True, help="Checkpoints, proofs and tiles of the log.")
 VIEWS_DIFFER = define(
@@ -39,6 +41,8 @@ BEYOND_THE_LOG = define(
     en="The log has {size} entries; {asked} is beyond it.",
     fa="دفتر {size} درایه دارد؛ {asked} فراتر از آن است.",
 )
+
+ERASED_SHOWN = 20
 
 
 def audit() -> None:
@@ -61,6 +65,7 @@ def audit() -> None:
                 "cases": found.cases,
                 "root": found.root,
                 "whole": found.whole,
+                "erased": [{name: getattr(e, name) for name in e.__slots__} for e in found.erased],
                 "problems": [p.as_dict() for p in found.problems],
             }  # fmt: skip
         )
@@ -73,12 +78,27 @@ def audit() -> None:
             n=found.cases,
             r=found.root[:16],
         )
+        tell_erased(found.erased)
         for problem in found.problems:
             output.show_problem(problem)
         if found.whole:
             output.say("Every decision follows from the documents. ✓", "هر تصمیم از اسناد به دست می‌آید. ✓")
     if not found.whole:
         raise typer.Exit(1)
+
+
+def tell_erased(erased: list[ErasedDocument]) -> None:
+    for by, some in groupby(erased, key=lambda e: (e.by, e.decision)):
+        documents = list(some)
+        shown = ", ".join(f"{e.position} ({', '.join(e.fields)})" for e in documents[:ERASED_SHOWN])
+        output.say(
+            "Erased by decision {b}, {d}, of {n} documents: {s}",
+            "پاک‌شده به تصمیم {b}، {d}، از {n} سند: {s}",
+            b=by[0],
+            d=(by[1] or "—")[:16],
+            n=len(documents),
+            s=shown + (" …" if len(documents) > ERASED_SHOWN else ""),
+        )
 
 
 def bar() -> Progress:

@@ -33,6 +33,14 @@ EMPTY = define(
     fa="شما مجاز به خواندن هیچ سندی از پرونده‌ی {case} نیستید.",
 )
 
+ERASED = define(
+    "case-file-erased",
+    409,
+    en="Something of the document {document} was erased; a case file that is not for one reader holds its documents whole.",
+    fa="بخشی از سند {document} پاک شده است؛ پرونده‌ای که برای یک خواننده نیست سندها را کامل در بر دارد.",
+    hint_en="A file for one reader holds what is left.",
+    hint_fa="پرونده‌ی ویژه‌ی یک خواننده آنچه را مانده در بر دارد.",
+)
 Found = tuple[int, Envelope]
 """(recorded_at, document)."""
 MOST_LINKED = 200
@@ -45,7 +53,7 @@ def export(node: Node, case_id: str, *, linked: bool = True, attachments: int = 
     """The case file of a case: its documents; those of the cases it is linked with (with `linked`; else the single ones
     that it follows); and the documents that registered the keys they are signed with, back to the genesis; each with
     its proof under one checkpoint. Attachments come along up to so many bytes in all, small ones first; what is left
-    out is named. Raises `no-such-case`.
+    out is named. Raises `no-such-case`, `case-file-erased`.
     """
     case = node.sequencer.cases.get(case_id)
     own = of_case(node, case_id)
@@ -53,6 +61,9 @@ def export(node: Node, case_id: str, *, linked: bool = True, attachments: int = 
     for other in linked_cases(node, case_id) if linked else ():
         others |= of_case(node, other)
     papers = [paper for _, paper in (*own.values(), *others.values())]
+    for paper in papers:
+        if not paper.complete:
+            raise Problem(ERASED, document=paper.digest.hex())
     everything = {p: (KEYS, *found) for p, found in key_documents(node, papers).items()}
     everything |= {p: (LINKED, *found) for p, found in others.items()}
     everything |= {p: (DOCUMENTS, *found) for p, found in own.items()}

@@ -51,6 +51,8 @@ class Case:
         self.at = at
         self.position = 0
         self.turn = 0
+        self.erased_at = -1
+        """The position of the last decision that erased something of what stands here, or stood."""
         self.forced = False
         """Whether what happens to it now cannot be refused: time passes, or another case has changed."""
         self.closed_at: int | None = None

@@ -22,6 +22,7 @@ from gardesh.model.claims import attachment, compose, read
 from gardesh.model.disclosure import MARKER, TOO_MANY, Place, conceal, needed, reveal
 from gardesh.model.jose import ANOTHER_KEY, PublicKey, SigningKey, read_header, sign_compact
 from gardesh.model.problem import Problem, define
+from gardesh.model.slot import Erased
 
 __all__ = [
     "DEFAULT",
@@ -119,6 +120,8 @@ class Envelope:
     basis: tuple[tuple[str, bytes], ...]
     deficiencies: tuple[dict[str, Any], ...]
     attachments: tuple[dict[str, Any], ...]
+    erased: Erased | None = None
+    """What of it a decision has destroyed, if the record says so."""
 
     @property
     def tail(self) -> bytes:

@@ -116,6 +116,7 @@ def mirrored(paper: Any, at: int, position: int) -> Head | None:
         deficiencies=paper.deficiencies,
         link=Link(origin.case, paper.step, paper.key or "", origin.log),
         whole=paper.standing.sound,
+        erased=paper.erased,
     )
 
 

@@ -96,6 +96,11 @@ class Expression:
         self.calls = frozenset(compiler.calls)
         self.names = frozenset(compiler.names)
 
+    def fields_of(self, variable: str) -> frozenset[str] | None:
+        """The fields that it reads of the document that a variable stands for, or of any of a list of them; None: all."""
+        found = set(_fields(self._tree, frozenset((variable,))))
+        return None if None in found else frozenset(f for f in found if f is not None)
+
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
 
@@ -278,6 +283,55 @@ def _paths(node: Node, local: frozenset[str]) -> Iterator[tuple[str, ...]]:
     inner = local | {node.variable} if node.variable else local
     for place, part in enumerate(node.parts):
         yield from _paths(part, inner if place else local)
+
+
+def _fields(node: Node, docs: frozenset[str]) -> Iterator[str | None]:
+    """The fields that are read of the documents that the names `docs` stand for, or of elements of lists of them; None: all.
+
+    How many there are, and whether there is one, reads none.
+    """
+    if _is_documents(node, docs):
+        yield None
+        return
+    held = node.parts[0] if node.parts else None
+    if node.kind in ("select", "has", "index") and held is not None and _is_documents(held, docs):
+        key = node.parts[1].value if node.kind == "index" and node.parts[1].kind == "literal" else None
+        yield node.name if node.kind != "index" else key if isinstance(key, str) else None
+        yield from _inside(held, docs)
+        return
+    null = node.kind == "binary" and any(p.kind == "literal" and p.value is None for p in node.parts)
+    counted = null or (node.kind == "call" and node.name == "size" and len(node.parts) == 1)
+    for place, part in enumerate(node.parts):
+        if _is_documents(part, docs) and (counted or (place == 0 and node.kind in ("macro", "bind"))):
+            yield from _inside(part, docs)
+        else:
+            yield from _fields(part, _named(node, docs) if place else docs)
+
+
+def _inside(node: Node, docs: frozenset[str]) -> Iterator[str | None]:
+    """What choosing among documents reads of them."""
+    if node.kind == "macro":
+        yield from _inside(node.parts[0], docs)
+        for part in node.parts[1:]:
+            yield from _fields(part, _named(node, docs))
+    elif node.kind == "index":
+        yield from _inside(node.parts[0], docs)
+        yield from _fields(node.parts[1], docs)
+
+
+def _is_documents(node: Node, docs: frozenset[str]) -> bool:
+    if node.kind == "name":
+        return node.name in docs
+    if node.kind == "index" and node.parts[1].kind == "literal" and type(node.parts[1].value) is int:
+        return _is_documents(node.parts[0], docs)
+    return node.kind == "macro" and node.name == "filter" and _is_documents(node.parts[0], docs)
+
+
+def _named(node: Node, docs: frozenset[str]) -> frozenset[str]:
+    """The names that stand for documents within a macro or a binding."""
+    if not node.variable:
+        return docs
+    return docs | {node.variable} if _is_documents(node.parts[0], docs) else docs - {node.variable}
 
 
 def _path(node: Node, local: frozenset[str]) -> tuple[tuple[str, ...], bool] | None:

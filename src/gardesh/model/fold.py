@@ -142,6 +142,8 @@ def apply(case: Case, verdict: Verdict, digest: bytes, issuer: str, t: int, posi
 def put(case: Case, step: Step, slot: Slot, head: Head | None) -> None:
     """A new head, or none: then the old one was taken back."""
     case.turn += 1
+    if head is not None and head.erased is not None:
+        case.erased_at = max(case.erased_at, head.erased.at)
     if slot.head is not None:
         slot.head.ended, slot.head.taken_back = case.turn, head is None
         slot.past += (slot.head,)

@@ -16,7 +16,7 @@ from gardesh.model.library import Moment
 from gardesh.model.problem import Problem, RuleBroken, define
 from gardesh.model.procedure import Step
 from gardesh.model.register import Effect, effects_of
-from gardesh.model.slot import BLOCKED, DUE, ISSUED, Head, Slot
+from gardesh.model.slot import BLOCKED, DUE, ISSUED, Erased, Head, Slot
 
 NO_SUCH_STEP = define(
     "no-such-step",
@@ -179,6 +179,8 @@ class Paper(Protocol):
     def names(self) -> str | None: ...
     @property
     def standing(self) -> Any: ...
+    @property
+    def erased(self) -> Erased | None: ...
 
 
 @dataclass(slots=True)
@@ -372,10 +374,12 @@ def _new_head(case: Case, step: Step, key: str, slot: Slot, paper: Paper, t: int
         rest=case.rest_now(step, key),
         stands_by=paper.digest,
         deficiencies=tuple(paper.deficiencies or ()),
+        erased=paper.erased,
     )
     env = rule_environment(case, step, slot, head, slot.head)
     moment = case.moment(position, t)
-    check_rules(step, env, moment)
+    if not judged_whole(case, head, position):
+        check_rules(step, env, moment)
     effects = effects_of(step, env, moment) if head.outcome == "approved" else ()
     return Verdict(step, key, paper.act, head, slot.head, effects)
 
@@ -388,8 +392,15 @@ def opening_effects(case: Case, head: Head, old: Head | None, position: int, t: 
     step = case.procedure.opening
     env = rule_environment(case, step, case.steps[step.index].slots[""], head, old)
     moment = case.moment(position, t)
-    check_rules(step, env, moment)
+    if not judged_whole(case, head, position):
+        check_rules(step, env, moment)
     return effects_of(step, env, moment) if head.outcome == "approved" else ()
+
+
+def judged_whole(case: Case, head: Head, position: int) -> bool:
+    """Whether the document was accepted before something that its rules may have read was erased: they held then, and
+    nobody can ask again."""
+    return max(case.erased_at, head.erased.at if head.erased is not None else -1) > position
 
 
 def check_rules(step: Step, env: Mapping[str, Any], moment: Moment) -> None:

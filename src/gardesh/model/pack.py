@@ -325,6 +325,9 @@ class ProcedureFile(Part, frozen=True, forbid_unknown_fields=True, kw_only=True)
     withdrawal: Withdrawal | None = None
     migration: Migration | None = None
     calendar: Reference | None = None
+    retention: TermText | None = None
+    """How long after a case is closed or withdrawn its contents are kept; after that `gardesh retention` proposes to erase
+    them. That of the newest version in force counts, for all cases. Without it, for good."""
     steps: dict[Name, Step]
     phases: dict[Name, list[Name]] = {}
     """Clocks kept apart: a name to the first and the last step it is measured between."""

@@ -211,6 +211,7 @@ class _Compiler:
                 f"steps/{opening.name}", "the opening step can have no needs, when, each, many or from"
             )
         self.check_ways(by_name)
+        self.check_retention()
         binds = {opening.role or "": Bind("opener")}
         binds |= named
         calendars = {step.calendar: self.library.calendar(self.pack, step.calendar) for step in steps}
@@ -238,6 +239,16 @@ class _Compiler:
                     for read in bind.reads:
                         found[order[read]].append(place)
         return {s: tuple(others) for s, others in found.items()}
+
+    def check_retention(self) -> None:
+        said = self.spec.retention
+        try:
+            if said is not None and not said.startswith("setting:"):
+                Term.parse(said)
+            elif said is not None and said[8:] not in self.pack.manifest.settings:
+                raise self.fail("retention", f"there is no setting {said[8:]!r}")
+        except Problem as problem:
+            raise self.fail("retention", problem.sentence("en")) from problem
 
     def check_ways(self, by_name: Mapping[str, Step]) -> None:
         for s, step in self.spec.steps.items():

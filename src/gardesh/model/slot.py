@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +54,18 @@ class Link:
     log: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What of a document was destroyed. `at`: the position of the last decision that did so; -1: none did.
+
+    `stand_ins` are told apart as the contents were that they stand for: what was equal still is.
+    """
+
+    at: int
+    fields: frozenset[str]
+    stand_ins: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Head:
     """The last document of a slot that nobody corrected, withdrew or revoked.
@@ -83,6 +96,7 @@ class Head:
     ended: int | None = None
     """From which turn of its case until which it was the head."""
     taken_back: bool = False
+    erased: Erased | None = None
     mends: bool = True
     """Whether its slot was not issued when it came: whoever needs it could not go on before."""
     _value: dict[str, Any] | None = None
@@ -110,7 +124,8 @@ class Head:
         for known, found in self._prints:
             if known == parts:
                 return found
-        content = {p: self.subject.get(p) for p in parts} if parts else self.subject
+        subject = self.subject if self.erased is None else {**self.subject, **self.erased.stand_ins}
+        content = {p: subject.get(p) for p in parts} if parts else subject
         found = hashlib.sha256(_encode((self.outcome, content))).digest()
         self._prints += ((parts, found),)
         return found

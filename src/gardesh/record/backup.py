@@ -75,6 +75,7 @@ def back_up(
         consumers, webhooks = rows.whole(schema.consumers), rows.whole(schema.webhooks)
         packs, settings, counts = rows.packs(), rows.settings(), rows.counts()
         case_keys, last_key = rows.case_keys()
+        erased, last_erased = rows.erased()
         change = backup_keys.last_change(store)
         signed = old.checkpoint.encode() if old and old.size == rows.size else rows.checkpoint()
     head = rows.head()
@@ -108,6 +109,8 @@ def back_up(
         last_delivery=_last(deliveries, old.last_delivery if old else 0),
         case_keys=case_keys,
         last_key=last_key,
+        erased=erased,
+        last_erased=last_erased,
     )
     new = old is None or _differ(old, manifest)
     written = backup_manifest.write(place, manifest) if new else 0
@@ -184,7 +187,7 @@ def _last(segments: list[Segment], before: int) -> int:
 
 def _differ(old: Manifest, new: Manifest) -> bool:
     """Whether the new one says anything that the old one does not."""
-    grown = new.documents or new.checkpoints or new.case_keys or new.reads or new.deliveries
+    grown = new.documents or new.checkpoints or new.case_keys or new.erased or new.reads or new.deliveries
     return bool(grown) or any(
         getattr(old, name) != getattr(new, name)
         for name in ("packs", "settings", "consumers", "webhooks", "keys", "missing")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from gardesh.model.problem import Problem
-from gardesh.record import backup_keys, backup_manifest, schema
+from gardesh.record import backup_erased, backup_keys, backup_manifest, schema
 from gardesh.record.backup import attachment_name
+from gardesh.record.backup_erased import Remains
 from gardesh.record.backup_manifest import NO_BACKUP, Manifest
 from gardesh.record.backup_place import Place
 from gardesh.record.backup_rows import ATTACHMENTS, DOCUMENTS
@@ -40,7 +41,13 @@ class Contents:
 
     def case_keys(self) -> Iterator[Row]:
         named = [held for manifest in self.chain for held in manifest.case_keys]
-        return backup_keys.read(self.place, named, self.manifest.last_key, self.manifest.size)
+        later = {key for _, remains in self.erased() for _, _, key in remains if key is not None}
+        return backup_keys.read(self.place, named, self.manifest.last_key, self.manifest.size, later)
+
+    def erased(self) -> Iterator[tuple[list[Row], list[Remains]]]:
+        """What of the documents was erased, also since this backup, and what remains of them."""
+        named = [held for manifest in self.chain for held in manifest.erased]
+        return backup_erased.read(self.place, named, self.manifest.size)
 
     def checkpoints(self) -> Iterator[Row]:
         """A later row of the same size stands in place of an earlier one."""

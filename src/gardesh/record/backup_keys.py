@@ -7,7 +7,7 @@ file here too. A file is named by the numbers of its keys and ends in the SHA-25
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from hashlib import sha256
 
 import msgspec
@@ -77,8 +77,9 @@ def carry_out(store: Store, place: Place, change: int) -> int:
     return count
 
 
-def read(place: Place, named: list[KeyRange], last: int, size: int) -> Iterator[Row]:
-    """The keys up to the number `last`, and those of the first `size` documents alone, whichever backup they came with.
+def read(place: Place, named: list[KeyRange], last: int, size: int, later: Set[int]) -> Iterator[Row]:
+    """The keys up to the number `last`, and the `later` ones and those of the first `size` documents alone, whichever backup
+    they came with.
 
     Raises `backup-damaged`, `backup-file-missing` for one of `named`, and as `Place.get`.
     """
@@ -86,7 +87,7 @@ def read(place: Place, named: list[KeyRange], last: int, size: int) -> Iterator[
     seen: set[int] = set()
     for held in (*named, *(there[n] for n in sorted(there.keys() - {k.name for k in named}))):
         for row in _unpacked(place, held):
-            wanted = row[0] <= last or (row[2] is not None and row[2] < size)
+            wanted = row[0] <= last or row[0] in later or (row[2] is not None and row[2] < size)
             if wanted and row[0] not in seen:
                 seen.add(row[0])
                 yield row

@@ -13,6 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from gardesh.model.problem import Problem, define
+from gardesh.record.backup_erased import ErasedRange
 from gardesh.record.backup_keys import KeyRange
 from gardesh.record.backup_place import FILE_MISSING, Place, whole
 from gardesh.record.backup_segment import ANOTHER_VERSION, DAMAGED, Segment
@@ -75,7 +76,7 @@ class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One backup: the record at one size of its log.
 
-    `documents`, `checkpoints`, `reads`, `deliveries`, `attachments` and `case_keys` name what came since the manifest before;
+    `documents`, `checkpoints`, `reads`, `deliveries`, `attachments`, `case_keys` and `erased` name what came since the manifest before;
     `packs`, `settings`, `consumers`, `webhooks` and `keys` all that there is. `missing`: attachments
     that documents name and the node did not have.
     """
@@ -106,6 +107,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     last_delivery: int
     case_keys: list[KeyRange] = []
     last_key: int = 0
+    erased: list[ErasedRange] = []
+    last_erased: int = -1
 
     @property
     def file(self) -> str:

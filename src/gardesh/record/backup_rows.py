@@ -16,7 +16,8 @@ from gardesh.model.entry import entry_hash
 from gardesh.model.problem import Problem, define
 from gardesh.model.tile import root
 from gardesh.model.treehead import TreeHead
-from gardesh.record import backup_keys, schema
+from gardesh.record import backup_erased, backup_keys, schema
+from gardesh.record.backup_erased import ErasedRange
 from gardesh.record.backup_keys import KeyRange
 from gardesh.record.backup_manifest import Counts, Manifest
 from gardesh.record.backup_place import Place
@@ -138,6 +139,14 @@ class Rows:
         """The keys that are new, and the number of the last one."""
         last = self.old.last_key if self.old else 0
         made, files, written = backup_keys.add(self.store, self.place, last)
+        self.files += files
+        self.written += written
+        return made, made[-1].last if made else last
+
+    def erased(self) -> tuple[list[ErasedRange], int]:
+        """What was erased since, and the id of the last row of that."""
+        last = self.old.last_erased if self.old else -1
+        made, files, written = backup_erased.add(self.store, self.place, last)
         self.files += files
         self.written += written
         return made, made[-1].last if made else last

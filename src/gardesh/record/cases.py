@@ -22,6 +22,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure, Step
 from gardesh.model.slot import ISSUED, Head, Link, Place
 from gardesh.record import schema
+from gardesh.record.erased import as_erased, erased_of, erased_of_case
 from gardesh.record.notices import Notices, recall
 from gardesh.record.registers import Registers
 from gardesh.record.store import Store
@@ -109,6 +110,12 @@ class Cases:
         self.pending_links.clear()
         self.pending_mirrors.clear()
 
+    def let_go(self) -> None:
+        """Forget all cases of which everything is written: they are folded again when they are asked for."""
+        for case_id in [id_ for id_ in self.live if id_ not in self.unsaved]:
+            del self.live[case_id]
+            self.links.pop(case_id, None)
+
     def drop(self, case: Case) -> None:
         """Forget a fold that went wrong. What was accepted of the case in this transaction is folded again."""
         self.live.pop(case.id, None)
@@ -152,6 +159,7 @@ class Cases:
     ) -> Case:
         asked, then = then, then or Then(self.registers)
         case = Case(case_id, procedure, then, opener, opened_at)
+        erased = erased_of_case(self.store, case_id)
         events: list[tuple[int, int, int, Any]] = []
         for position, at, digest, signed, data, sealed in self.store.rows(
             "SELECT d.position, d.recorded_at, d.digest, d.signed, x.data, x.key FROM documents d"
@@ -159,7 +167,7 @@ class Cases:
             case_id,
         ):
             tail = self.store.tail(position, digest, data, sealed)
-            events.append((position, 0, at, bytes(signed) + tail))
+            events.append((position, 0, at, as_erased(parse(bytes(signed) + tail), erased.get(position))))
         for id_, position, at, step, key, head in self.store.rows(
             "SELECT id, position, at, step, key, head FROM mirrors WHERE target_case = ? ORDER BY id", case_id
         ):
@@ -190,8 +198,8 @@ class Cases:
         return case
 
     def _replay(self, case: Case, position: int, at: int, what: Any, watch: Watch) -> None:
-        if isinstance(what, bytes):
-            paper = parse(what)
+        if isinstance(what, Envelope):
+            paper = what
             let_pass(case, at)
             if paper.case is None:
                 case.asked = asked(paper.for_slot, case.world, position, at)
@@ -227,6 +235,7 @@ class Cases:
         )
         tail = self.store.tail(head.position, head.digest, data, sealed)
         head.subject = parse(bytes(signed) + tail).subject
+        head.erased = erased_of(self.store, head.position)
         return head
 
     def opening(self, case: Case, verdict: Verdict, position: int, at: int) -> tuple[Case, list[Change]]:
@@ -341,6 +350,7 @@ class Cases:
             link=Link(source.id, step_name, key),
             whole=slot.sound or slot.state == ISSUED,
             about=head.about,
+            erased=head.erased,
         )
 
     def note_mirror(self, target: Target, head: Head | None, position: int, at: int) -> None:

@@ -59,6 +59,9 @@ class Database(Protocol):
     def wipe(self, tables: Sequence[str]) -> None:
         """Outside a write: what was changed or deleted in these tables is in their files no more. Others wait meanwhile."""
 
+    def let_go(self) -> None:
+        """Outside a write: what was written over does not stay beside the database, as far as that can be asked for."""
+
     def engine(self) -> Engine:
         """For migrations alone: an engine whose transactions are writes as those of `begin`."""
 

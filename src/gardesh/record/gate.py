@@ -141,7 +141,7 @@ class Gate:
                 raise Problem(MADE_ELSEWHERE, "/circulation/step", step=step.name, procedure=label)
         if paper.act in ("issue", "correct"):
             checked = self.types.get(procedure.pack, step.type)
-            if checked is not None:
+            if checked is not None and (paper.erased is None or not paper.erased.fields):
                 checked.check_schema(paper.subject)
                 if checked.rules:
                     this = {**paper.subject, "outcome": paper.outcome}

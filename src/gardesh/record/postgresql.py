@@ -172,6 +172,9 @@ class Postgresql:
             sql = f"VACUUM FULL {table}".encode()
             self._alone(lambda line, sql=sql: line.execute(sql), again=True)  # type: ignore[misc]
 
+    def let_go(self) -> None:
+        """Old versions of rows stay until the server vacuums, and in its log until that is recycled."""
+
     def _begin(self, how: str) -> None:
         try:
             self._alone(lambda line: line.execute(how), again=True)

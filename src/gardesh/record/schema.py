@@ -57,6 +57,21 @@ key_changes = Table(
     Column("change", Big, nullable=False),
 )
 """Which keys were destroyed, and by which change: a backup does so too (`record/backup_keys.py`)."""
+erased = Table(
+    "erased",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("position", Big, nullable=False),
+    Column("case_id", Name, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("by", Big),
+    Column("stand_in", LargeBinary(16), nullable=False),
+    Index("erased_of_document", "position", "field"),
+    Index("erased_of_case", "case_id"),
+    Index("erased_by", "by"),
+)
+"""Which fields of documents the decision at the position `by` erased; without one, the field was equal to one that was.
+`stand_in` stands for contents that are gone, the same for equal ones of a slot."""
 packs = Table(
     "packs",
     metadata,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ CONTENTS_DAMAGED = define(
     hint_fa="«gardesh audit» می‌گوید چه چیز دیگری نادرست است؛ گره را از پشتیبان بازگردانید.",
 )
 NONCE, KEY, NAME = 12, 32, 8
+LIVE = "SELECT number, wrapped FROM case_keys WHERE length(wrapped) > 0 AND"
 KEPT = 10_000
 """How many keys of cases are kept in memory."""
 
@@ -129,7 +130,7 @@ class Sealing:
         if not first:
             self.flush()
             row = self.store.one(
-                "SELECT number, wrapped FROM case_keys WHERE case_id = ? AND position IS NULL ORDER BY number DESC LIMIT 1",
+                f"{LIVE} case_id = ? AND position IS NULL ORDER BY number DESC LIMIT 1",
                 case_id,
             )
         if row is None:
@@ -173,6 +174,39 @@ class Sealing:
             self._by_number.popitem(last=False)
         return key
 
+    # -- destroying ---------------------------------------------------------------------------------------
+
+    def destroy(self, case_id: str, positions: Set[int]) -> None:
+        """Destroy the keys that open what the documents of a case at these positions disclosed, in the open transaction: the
+        key of the case, and their own. Every other document of the case keeps its key, stored by itself from here on."""
+        self.flush()
+        gone: list[int] = []
+        for number, wrapped in self.store.rows(f"{LIVE} case_id = ? AND position IS NULL", case_id):
+            key = self._unwrapped(bytes(wrapped), number, case_id)
+            rows = self.store.rows(
+                "SELECT d.position, d.digest FROM documents d JOIN disclosures x ON x.position = d.position"
+                " WHERE d.case_id = ? AND x.key = ?",
+                case_id,
+                number,
+            )
+            for position, digest in rows:
+                if position not in positions:
+                    self.add(self.made(case_id), case_id, position, derived(key, bytes(digest)))
+            gone.append(number)
+        own = self.store.rows(
+            "SELECT number, position FROM case_keys WHERE case_id = ? AND position IS NOT NULL AND length(wrapped) > 0",
+            case_id,
+        )
+        gone += [number for number, position in own if position in positions]
+        self.flush()
+        (change,) = self.store.one("SELECT coalesce(max(change), 0) + 1 FROM key_changes")
+        for number in gone:
+            self.store.run("UPDATE case_keys SET wrapped = ? WHERE number = ?", b"", number)
+        self.store.add(schema.key_changes, [(number, change) for number in gone], replace=True)
+        for number in gone:
+            self._by_number.pop(number, None)
+        self._of_case.pop(case_id, None)
+
     # -- opening ------------------------------------------------------------------------------------------
 
     def open(self, position: int, digest: bytes, number: int, data: bytes) -> bytes:
@@ -197,8 +231,8 @@ class Sealing:
         sql = "SELECT number, case_id, position, wrapped FROM case_keys WHERE"
         row = self.store.one(f"{sql} number = ?", number)
         if row is None or not row[3]:
-            row = self.store.one(f"{sql} position = ?", position)
-        if row is None or not row[3]:
+            row = self.store.one(f"{sql} position = ? AND length(wrapped) > 0", position)
+        if row is None:
             raise Problem(CONTENTS_DAMAGED, position=position, reason=f"there is no key {number}")
         number, case_id, alone, wrapped = row
         key = self._unwrapped(bytes(wrapped), number, case_id)

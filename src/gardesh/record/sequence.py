@@ -24,6 +24,7 @@ from gardesh.record.abroad import Follows
 from gardesh.record.cases import Cases, Target
 from gardesh.record.clock import Clock
 from gardesh.record.consequence import Consequences
+from gardesh.record.erasures import Erasures
 from gardesh.record.gate import Gate
 from gardesh.record.log import Log
 from gardesh.record.moves import Moves
@@ -48,6 +49,8 @@ class Sequencer:
     def __init__(self, store: Store, library: Library, log: Log, clock: Clock) -> None:
         self.store, self.library, self.log, self.clock = store, library, log, clock
         self.stale = False
+        self.erased = False
+        """Whether something was erased in the open batch."""
         self.settled = False
         """Whether what the record had when it was last looked at is known to be as durable as a commit of ours."""
         self.places = Places(store)
@@ -104,9 +107,13 @@ class Sequencer:
                     self.log.store_checkpoint(self.log.size, previous)
         except BaseException:
             self._forget()
+            self.erased = False
             raise
         self._reset()
         self.settled = True
+        if self.erased:
+            self.erased = False
+            self.store.database.let_go()
         if edge is not None and pen is not None:
             self.log.adopt(edge, b"")
             self.log.adopt(edge, pen.result())
@@ -166,6 +173,7 @@ class Sequencer:
         self.consequences = Consequences(self)
         self.moves = Moves(self)
         self.follows = Follows(self)
+        self.erasures = Erasures(self)
 
     def receipts(self, found: Several[tuple[int, int]]) -> list[Receipt]:
         return self.log.receipts(found, self.log.checkpoint(self.last_at)) if found else []
@@ -200,6 +208,7 @@ class Sequencer:
                 opened, more = self.cases.opening(case, verdict, position, now)
                 changes = changes + more
             self.registers.check(changes)
+            erasures = self.erasures.asked(case, paper.digest, changes)
             moves = self.moves.asked(case, changes, now)
             if paper.act in ("issue", "correct"):
                 head.about = self.cases.about(case, verdict.step, head, position, now)
@@ -231,6 +240,7 @@ class Sequencer:
             for moved in self.moves.carry_out(moves, now):
                 self.consequences.after(moved, now)
             self.consequences.after(case, now)
+            self.erasures.carry_out(erasures, position)
         except Problem as problem:
             raise Spoiled(problem) from problem
         return Place(position, now, case.id, paper.digest)

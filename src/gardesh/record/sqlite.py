@@ -80,6 +80,11 @@ class Sqlite:
         self.raw.execute("VACUUM")
         self.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def let_go(self) -> None:
+        """The write-ahead log is emptied, unless somebody reads just now: then with the next one."""
+        with suppress(sqlite3.Error):
+            self.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def engine(self) -> Engine:
         engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

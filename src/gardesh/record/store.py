@@ -28,7 +28,7 @@ STORE_NEWER = define(
     en="The store {url} was written by a newer version of Gardesh (schema {stored}, this one knows {known}).",
     fa="انباره‌ی {url} را نسخه‌ی تازه‌تری از گردش نوشته است (طرح‌واره‌ی {stored}؛ این نسخه تا {known} را می‌شناسد).",
 )
-HEAD = "0005"
+HEAD = "0006"
 """The newest schema; a store with an earlier one is brought up to it when it is opened."""
 VERSION = "SELECT version_num FROM alembic_version"
 T = TypeVar("T")
@@ -64,9 +64,10 @@ class Store:
                 migrate(self.database.engine())
         self.one("SELECT count(*) FROM settings")
 
-    def unlock(self, keys: RecordKeys) -> None:
+    def unlock(self, keys: RecordKeys) -> Sealing:
         """Disclosures can be opened from here on, and are sealed. `keys` is asked when the first one is needed."""
         self.sealing = Sealing(self, keys)
+        return self.sealing
 
     def tail(self, position: int, digest: bytes, data: bytes, key: int | None) -> bytes:
         """The disclosures of a document, from its row in `disclosures`. Raises `record-locked`, `contents-damaged`."""

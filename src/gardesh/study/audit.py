@@ -23,7 +23,7 @@ from gardesh.model.fold import CLOCK_ACTS
 from gardesh.model.jose import PublicKey
 from gardesh.model.library import Library
 from gardesh.model.policy import Policy
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem
 from gardesh.model.procedure import Step
 from gardesh.model.signer import Verifier
 from gardesh.model.treehead import TreeHead
@@ -35,14 +35,15 @@ from gardesh.record.sealing import CONTENTS_DAMAGED
 from gardesh.record.sequence import Sequencer
 from gardesh.record.spoiled import Spoiled
 from gardesh.record.store import Store
+from gardesh.study.erasure_check import (
+    AUDIT_DIFFERS,
+    ErasedDocument,
+    Rehearsed,
+    erased_documents,
+    with_erased,
+)
 from gardesh.study.record import Record, Row, Stored
 
-AUDIT_DIFFERS = define(
-    "audit-differs",
-    409,
-    en="Document {position} does not follow from those before it: {reason}.",
-    fa="سند {position} از سندهای پیش از خود به دست نمی‌آید: {reason}.",
-)
 AT_ONCE = 1_000
 AT = list(schema.documents.columns.keys()).index("recorded_at")
 
@@ -55,6 +56,8 @@ class Audit:
     by_clock: int = 0
     cases: int = 0
     root: str = ""
+    erased: list[ErasedDocument] = field(default_factory=list)
+    """What decisions have erased, that are on the log themselves."""
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -70,6 +73,10 @@ class Replay(Sequencer):
     ) -> None:
         super().__init__(store, library, log, clock)
         self.seen = seen
+
+    def _remember(self) -> None:
+        super()._remember()
+        self.erasures = self.rehearsed = Rehearsed(self)
 
     def _record(self, paper: Envelope, case: Case, at: int) -> None:
         super()._record(paper, case, at)
@@ -137,6 +144,7 @@ class Auditor:
         log, clock = Log(self.scratch, self.origin, ()), RecordedClock(clock_name, self._ahead)
         self.replay = Replay(self.scratch, library, log, clock, self._seen)
         self.edge = TileEdge()
+        self._erased = False
         self.found = Audit()
         self._keys: dict[str, PublicKey] = {}
         self._newest_note = b""
@@ -146,9 +154,13 @@ class Auditor:
         """The clock's document that the record holds next; taking it moves on."""
         if self.next is None:
             return None
-        paper = parse(self.next[0][-1] + self.next[1])
+        paper = self._paper(*self.next)
         self._take(paper)
         return paper
+
+    def _paper(self, row: Row, data: bytes) -> Envelope:
+        paper = parse(row[-1] + data)
+        return with_erased(self.scratch, row[0], paper) if self._erased or paper.missing else paper
 
     def _take(self, paper: Envelope) -> None:
         """The record's next document is the one that is judged now."""
@@ -201,6 +213,10 @@ class Auditor:
     def run_within(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
         """The same in a transaction of `scratch` that is open: its end decides whether the replay stays."""
         try:
+            erased = self.source.erased()
+            while some := list(islice(erased, AT_ONCE)):
+                self.scratch.add(schema.erased, some, replace=True)
+                self._erased = True
             self.next, self.note = next(self.rows, None), next(self.notes, None)
             while self.next is not None:
                 self._step(*self.next)
@@ -210,7 +226,8 @@ class Auditor:
             self._finish()
         except (Problem, Spoiled) as found:
             problem = found.problem if isinstance(found, Spoiled) else found
-            position = problem.params["position"] if problem.code == CONTENTS_DAMAGED else self.replay.size
+            own = problem.code == CONTENTS_DAMAGED or (problem.code == AUDIT_DIFFERS and problem.pointer)
+            position = problem.params["position"] if own else self.replay.size
             self.found.problems.append(
                 Problem(
                     AUDIT_DIFFERS,
@@ -233,7 +250,7 @@ class Auditor:
             raise Problem(AUDIT_DIFFERS, position=position, reason="time goes back")
         if position != replay.size:
             raise Problem(AUDIT_DIFFERS, position=position, reason=f"position {replay.size} is missing")
-        paper = parse(row[-1] + data)
+        paper = self._paper(row, data)
         before = self.found.documents
         replay.pass_time(at)
         if self.found.documents != before:
@@ -249,10 +266,18 @@ class Auditor:
         replay.accept(paper, at)
 
     def _finish(self) -> None:
-        """Time passes as far as it did in the record; the newest checkpoint has to be the log's own."""
+        """Time passes as far as it did in the record; what is gone was erased by decisions; the newest checkpoint has to be
+        the log's own."""
         time = self.source.setting("time")
         if time is not None:
             self.replay.pass_time(int(time))
+        self.replay.write()
+        for each in erased_documents(self.scratch):
+            later = self.source.older and each.by >= self.replay.size
+            if each.by not in self.replay.rehearsed.confirmed and not later:
+                reason = f"{', '.join(each.fields)} of it is gone, and no decision erased that"
+                raise Problem(AUDIT_DIFFERS, f"/{each.position}", position=each.position, reason=reason)
+            self.found.erased.append(each)
         if self.note is not None:
             reason = f"a checkpoint signs {self.note[0]} documents"
             raise Problem(AUDIT_DIFFERS, position="—", reason=reason)

@@ -61,6 +61,11 @@ class ProcedureComparison:
         ends = [old.closes_with, new.closes_with]
         if ends[0] != ends[1]:
             yield turned("step", place, f"{name}: it closes with", f"{name}: پایان با", *map(listed, ends))
+        if old.retention != new.retention:
+            kept = [p.retention or "—" for p in (old, new)]
+            yield turned(
+                "decision", place, f"{name}: kept after the case", f"{name}: نگهداری پس از پرونده", *kept
+            )
         if old.withdrawal != new.withdrawal:
             until = [listed(p.withdrawal.limits) if p.withdrawal is not None else None for p in (old, new)]
             yield turned("decision", place, f"{name}: withdrawal until", f"{name}: انصراف تا", *until)

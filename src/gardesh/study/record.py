@@ -9,8 +9,8 @@ from gardesh.record import schema
 from gardesh.record.store import Store
 
 Row = tuple[Any, ...]
-DIGEST = list(schema.documents.columns.keys()).index("digest")
 """A row of `documents`, in the order of its columns."""
+DIGEST = list(schema.documents.columns.keys()).index("digest")
 
 
 def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterator[tuple[int, int, bytes]]:
@@ -55,6 +55,9 @@ def stored_notes(store: Store, size: int = 1_000) -> Iterator[tuple[int, bytes]]
         first = rows[-1][0] + 1
 
 
+ERASED = ", ".join(f'"{c.name}"' for c in schema.erased.columns)
+
+
 class Record(Protocol):
     """What is replayed: the documents of one node in log order, from wherever they are."""
 
@@ -64,14 +67,24 @@ class Record(Protocol):
     def notes(self) -> Iterator[tuple[int, bytes]]:
         """The stored checkpoints by the size of the log that they sign."""
 
+    def erased(self) -> Iterator[Row]:
+        """The rows of `erased`."""
+
+    @property
+    def older(self) -> bool:
+        """Whether decisions that came after this record have erased of it."""
+
     def setting(self, name: str) -> bytes | None: ...
 
 
 class Stored:
     """The record in a store."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, older: bool = False) -> None:
+        self.store, self.older = store, older
+
+    def erased(self) -> Iterator[Row]:
+        return self.store.each(f"SELECT {ERASED} FROM erased ORDER BY id")  # noqa: S608
 
     def rows(self) -> Iterator[tuple[Row, bytes]]:
         return stored_rows(self.store)

@@ -143,6 +143,7 @@ def _fill(contents: Contents, store: Store, progress: Progress) -> None:
         schema.consumers,
         schema.webhooks,
         schema.case_keys,
+        schema.erased,
     )
     for table in (*kept, schema.deliveries):
         store.run(f"DELETE FROM {table.name}")  # noqa: S608 (what a node left that was never made)
@@ -204,12 +205,16 @@ class Source:
     def __init__(self, contents: Contents, store: Store) -> None:
         self.contents, self.store = contents, store
         self.settings = contents.settings()
+        self.older = contents.older
+        self.remains: dict[int, tuple[bytes, int | None]] = {}
+        """What remains of documents of which something was erased since their segment was written."""
         self.problem: Problem | None = None
         """What is wrong with the backup itself, once that was met."""
 
     def rows(self) -> Iterator[tuple[Row, bytes]]:
         try:
             for row, data, key in self.contents.documents():
+                data, key = self.remains.get(row[0], (data, key))
                 sealing = self.store.sealing
                 if isinstance(sealing, Given):
                     sealing.given[row[0]] = (key, data)
@@ -220,6 +225,15 @@ class Source:
 
     def notes(self) -> Iterator[tuple[int, bytes]]:
         return stored_notes(self.store)
+
+    def erased(self) -> Iterator[Row]:
+        try:
+            for rows, remains in self.contents.erased():
+                self.remains.update((position, (data, key)) for position, data, key in remains)
+                yield from rows
+        except Problem as problem:
+            self.problem = problem
+            raise
 
     def setting(self, name: str) -> bytes | None:
         return self.settings.get(name)

@@ -90,7 +90,8 @@ def _check(
     store, other = Store(str(home / RECORD)), Store(str(scratch / "audit.sqlite"), create=True)
     store.unlock(lambda: record_keys(home / KEYS))
     try:
-        auditor = Auditor(store, folder.stored(store), clock_of(Stored(store)), other)
+        source = Stored(store, older=contents.older)
+        auditor = Auditor(source, folder.stored(store), clock_of(source), other)
         total = contents.manifest.size
         done.audit = auditor.run(lambda n: progress("audit", n, total))
         done.problems += done.audit.problems
