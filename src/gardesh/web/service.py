@@ -14,7 +14,7 @@ from litestar import Request
 
 from gardesh.access import Access
 from gardesh.intake import Answer
-from gardesh.model.document import parse
+from gardesh.model.document import parse, verify
 from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
@@ -134,14 +134,24 @@ def unseen(node: Node, documents: Sequence[bytes], settled: Settled) -> Settled:
 
 
 def masked(node: Node, document: bytes, told: Problem) -> Problem:
-    """To who has no part in a case, the case is not there: not when it is read, nor when a document is sent to it."""
+    """To who has no part in a case, the case is not there: not when it is read, nor when a document is sent to it.
+
+    Who only says whose the document is, and did not sign it, was refused before the case was looked at: that is told as it
+    is, whether or not whom they name has a part in the case.
+    """
     if told.code == NO_SUCH_CASE or told.kind.status < 402:
         return told
     try:
         paper = parse(document)
+        org, key = authentication.in_force(node, paper.kid, node.sequencer.last_at)
+        verify(paper, key)
     except Problem:
         return told
-    if paper.case is None or Access(node, paper.issuer, node.sequencer.last_at).takes_part(paper.case):
+    if (
+        org != paper.issuer
+        or paper.case is None
+        or Access(node, paper.issuer, node.sequencer.last_at).takes_part(paper.case)
+    ):
         return told
     return Problem(NO_SUCH_CASE, "/circulation/case", case=paper.case)
 
