@@ -18,7 +18,7 @@ from served import Served, serving, until
 from gardesh.exchange import outward, webhook
 from gardesh.exchange.outward import Outward
 from gardesh.model.problem import Problem
-from market import DAY, Market
+from market import DAY, Market, key_of
 
 LOCAL = '[webhooks]\nallow_http = true\nallow_networks = ["127.0.0.0/8"]\n[limits]\nrate = 0\n'
 
@@ -300,3 +300,20 @@ def test_the_signature_is_that_of_the_standard() -> None:
     content = b'{"test": 2432232314}'
     made = webhook.signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, content)
     assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_no_name_is_looked_up_for_who_is_not_known(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the node's resolver knows is told to nobody who did not prove who asks."""
+    asked: list[str] = []
+
+    async def resolved(_: Outward, url: str) -> Any:
+        asked.append(url)
+        return ip_address("1.1.1.1")
+
+    monkeypatch.setattr(Outward, "resolved", resolved)
+    wanted = {"url": "https://printer.ministry.internal/"}
+    for who in (served.nobody, served.by("ali", key=key_of("stranger")), served.by("ali", ahead=-4000)):
+        assert who.post("/v1/webhooks", json=wanted).status_code == 401
+    assert asked == []
+    assert served.by("ali").post("/v1/webhooks", json=wanted).status_code == 201
+    assert asked == [wanted["url"]]

@@ -9,6 +9,7 @@ from litestar.params import JSONBody, PathParameter
 
 from gardesh import wire
 from gardesh.access import Access
+from gardesh.node import Node
 from gardesh.subscriptions import Subscriptions
 from gardesh.web import answer
 from gardesh.web.cases import Limit, page
@@ -41,16 +42,15 @@ async def make(request: Asked, data: JSONBody[wire.WebhookWanted]) -> Response[b
     it is sent. Tried again for about three days; then given up and told in `deliveries`. Answer with 2xx to take a notice,
     with 410 to have no more."""
     service = service_of(request)
-    body = await request.body()
-    credential = service.credential(request, body)
-    service.outward.host_of(data.url)
+    credential = service.credential(request, await request.body())
+    org = await service.ask_as(credential, lambda access: access.org)
     await service.outward.resolved(data.url)
 
-    def question(access: Access) -> tuple[Any, str]:
-        most = service.configuration.webhooks.most
-        return Subscriptions(access.node).make(access, data.url, data.roles, most)
+    def question(node: Node) -> tuple[Any, str]:
+        access = credential.again(node, org, service.desk.clock())
+        return Subscriptions(node).make(access, data.url, data.roles, service.configuration.webhooks.most)
 
-    made, secret = await service.ask_as(credential, question)
+    made, secret = await service.desk.ask(question)
     return answer.json(
         {**made.told(), "secret": secret}, 201, cache_control="no-store", location=f"/v1/webhooks/{made.id}"
     )
