@@ -132,3 +132,18 @@ def test_a_stop_ends_the_streams(tmp_path: Path) -> None:
         made = Stream(served, "ali")
         until(lambda: len(made.events) == 1)
     assert made.closed.wait(20)
+
+
+@pytest.mark.parametrize("beyond", ["9" * 20, "9" * 18, "0"])
+def test_a_stream_behind_a_notice_that_cannot_be_goes_on(
+    served: Served, monkeypatch: pytest.MonkeyPatch, beyond: str
+) -> None:
+    monkeypatch.setattr("gardesh.web.inbox.QUIET", 1.0)
+    with httpx.Client(base_url=served.url, timeout=20) as client:
+        auth = Signing(key_of("ali"), served.seconds)
+        with client.stream("GET", "/v1/inbox/stream", auth=auth, headers={"last-event-id": beyond}) as line:
+            lines = line.iter_lines()
+            alive = 0
+            while alive < 2:
+                alive += next(lines) == ": alive"
+    assert '"fault"' not in served.log.getvalue()

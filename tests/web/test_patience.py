@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import threading
 import time
@@ -125,6 +126,40 @@ def test_a_slow_small_body_is_not_waited_for(tmp_path: Path) -> None:
     with serving(Market(), tmp_path, "[limits]\nidle_seconds = 0.2\n") as served:
         sent = b"POST /v1/drafts HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
         assert answer_to(served, sent).startswith(b"HTTP/1.1 408 ")
+
+
+def dropped(served: Served, head: bytes, body: bytes, size: int, pause: float) -> bytes:
+    """The answer to a body that is sent in pieces of `size`, with a pause after each."""
+    with socket.create_connection(place(served)) as line:
+        line.settimeout(20)
+        line.sendall(head)
+        for at in range(0, len(body), size):
+            try:
+                line.sendall(body[at : at + size])
+            except OSError:
+                break
+            if select.select([line], [], [], pause)[0]:
+                break
+        parts = b""
+        with contextlib.suppress(OSError):
+            while piece := line.recv(65_536):
+                parts += piece
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/v1/documents", "application/vc+sd-jwt"), ("/v1/drafts", "application/json")]
+)
+def test_a_body_by_drops_is_not_waited_for(tmp_path: Path, path: str, kind: str) -> None:
+    """No pause is long enough to end it, and there is no end to the pauses."""
+    with serving(Market(), tmp_path, "[limits]\nidle_seconds = 1.0\nslowest_bytes = 1000\n") as served:
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: 900000\r\n\r\n"
+        told = dropped(served, head.encode(), b"x" * 900_000, 1, 0.05)
+        assert told.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"request-trickles"' in told
+        steady = head.replace("900000", "4000")
+        told = dropped(served, steady.encode(), b"x" * 4_000, 400, 0.25)
+        assert told.startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_large_document_by_nobody_is_not_even_read(served: Served) -> None:

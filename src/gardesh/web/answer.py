@@ -54,6 +54,12 @@ SLOW = define(
     en="Nothing of the body came for {seconds} seconds.",
     fa="{seconds} ثانیه چیزی از بدنه نرسید.",
 )
+TRICKLES = define(
+    "request-trickles",
+    408,
+    en="The body comes too slowly: {bytes} bytes so far, and at least {least} a second are waited for.",
+    fa="بدنه بسیار کند می‌رسد: تاکنون {bytes} بایت؛ دست‌کم {least} بایت در ثانیه انتظار می‌رود.",
+)
 MEDIA_TYPE = define(
     "media-type-unknown",
     415,

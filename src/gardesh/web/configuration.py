@@ -75,6 +75,13 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     idle_seconds: Annotated[
         float, Meta(gt=0, le=600, description="How long the next piece of a body may take to come.")
     ] = 30.0
+    slowest_bytes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Bytes a second at which a body has to come on the average, beyond that pause; 0: any.",
+        ),
+    ] = 500.0
     rate: Annotated[
         float,
         Meta(ge=0, description="Requests a second of one organisation or address, on the average; 0: any."),

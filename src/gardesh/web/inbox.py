@@ -41,6 +41,8 @@ Consumer = Annotated[
 ]
 QUIET = 15.0
 """After so many seconds without a notice a stream says that it is alive."""
+LAST = (1 << 63) - 1
+"""No notice has an id beyond this."""
 
 
 @get(
@@ -61,7 +63,7 @@ async def inbox(
         int | None,
         QueryParameter(
             ge=-1,
-            le=(1 << 63) - 1,
+            le=LAST,
             description="Read on behind this id; without, behind what was acknowledged.",
         ),
     ] = None,
@@ -120,7 +122,7 @@ async def stream(
     the consumer's to do. The stream ends with the token, or with the key."""
     service = service_of(request)
     credential = service.credential(request)
-    given = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else None
+    given = min(int(last_event_id), LAST) if last_event_id and last_event_id.isdecimal() else None
 
     def question(node: Node) -> tuple[str, int]:
         access = credential.access(node, service.desk.clock(), service.once)

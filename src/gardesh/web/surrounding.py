@@ -14,7 +14,7 @@ from litestar.types.asgi_types import HTTPReceiveMessage
 from opentelemetry.trace import Span
 
 from gardesh.model.problem import Problem
-from gardesh.web.answer import SLOW
+from gardesh.web.answer import SLOW, TRICKLES
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 
@@ -24,6 +24,8 @@ HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+PIECE = 65_536
+"""How many bytes of an answer are handed on at once."""
 TRACED = (b"traceparent", b"tracestate")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What is counted by name; whatever else a client writes as its method is counted together."""
@@ -62,21 +64,31 @@ class Exchange:
         self.begun, self.name = time.perf_counter(), str(uuid4())
         self.state: dict[str, Any] = {"request_id": self.name}
         scope["state"] = self.state
-        self.patience = around.service.configuration.limits.idle_seconds
+        limits = around.service.configuration.limits
+        self.patience, self.slowest = limits.idle_seconds, limits.slowest_bytes
+        self.came, self.waited = 0, 0.0
         self.status, self.sent, self.whole = 500, 0, False
 
     async def receive(self) -> Any:
-        """The next piece of the body; a client that goes quiet in the middle of one is not waited for.
+        """The next piece of the body; a client that goes quiet in the middle of one, or sends it by drops, is not waited
+        for. What the node itself takes to work is not counted.
 
-        Raises `request-slow`.
+        Raises `request-slow`, `request-trickles`.
         """
         if self.whole:
             return await self._receive()
+        left = self.patience + self.came / self.slowest - self.waited if self.slowest else self.patience
+        begun = time.monotonic()
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(min(self.patience, left)):
                 message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]
         except TimeoutError:
+            if left < self.patience:
+                raise Problem(TRICKLES, bytes=self.came, least=self.slowest) from None
             raise Problem(SLOW, seconds=self.patience) from None
+        self.waited += time.monotonic() - begun
+        if message["type"] == "http.request":
+            self.came += len(message.get("body", b""))
         self.whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
@@ -85,8 +97,22 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", self.name.encode())]
-        elif message["type"] == "http.response.body":
-            self.sent += len(message.get("body", b""))
+            await self._patiently(message)
+            return
+        if message["type"] != "http.response.body":
+            await self._patiently(message)
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        self.sent += len(body)
+        # By small pieces, so that the pause that is allowed is one of who does not read, not of who reads slowly.
+        for at in range(0, len(body) or 1, PIECE):
+            last = at + PIECE >= len(body)
+            piece = body[at : at + PIECE]
+            await self._patiently(
+                {"type": "http.response.body", "body": piece, "more_body": more or not last}
+            )
+
+    async def _patiently(self, message: Message) -> None:
         try:
             async with asyncio.timeout(self.patience):
                 await self._send(message)
