@@ -16,6 +16,7 @@ from gardesh.record.clock import Clock
 from gardesh.record.founding import new_clock_key, new_record_key
 from gardesh.record.log import Log
 from gardesh.record.store import Store
+from gardesh.record.yaml_values import parse_yaml
 from gardesh.study.record import stored_documents
 
 ORDER, KOTAJ = "71640215", "50318264"
@@ -80,7 +81,7 @@ def imports(count: int) -> Material:
 
 def read(name: str, text: str) -> worked.WorkedCase:
     """The worked case without its looks and waits: every act at once, so that no term passes."""
-    value: Any = folder.parse_yaml(name, text.encode())
+    value: Any = parse_yaml(name, text.encode())
     for act in value["acts"]:
         for field in ("after", "at", "then"):
             act.pop(field, None)

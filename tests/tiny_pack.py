@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gardesh.model import pack
 from gardesh.model.pack import Pack
 from gardesh.record import folder
+from gardesh.record.yaml_values import parse_yaml
 
 MANIFEST = """
 pack: tiny
@@ -40,4 +41,4 @@ def tiny(procedures: Mapping[str, str], types: Sequence[str], version: str = "1.
     files = {"pack.yaml": manifest.encode(), "registers/purse.yaml": REGISTER.encode()}
     files |= {f"documents/{name}.yaml": (DOCUMENT % name).encode() for name in types}
     files |= {f"procedures/{name}.yaml": text.encode() for name, text in procedures.items()}
-    return [pack.read(files, folder.parse_yaml), folder.read_pack(folder.shipped() / "core")]
+    return [pack.read(files, parse_yaml), folder.read_pack(folder.shipped() / "core")]

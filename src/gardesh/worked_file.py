@@ -11,6 +11,7 @@ from gardesh import worked
 from gardesh.model.pack import Pack
 from gardesh.model.problem import Problem
 from gardesh.record import folder
+from gardesh.record.yaml_values import parse_yaml
 from gardesh.worked import CASE_FILE_MALFORMED, Act, WorkedCase
 
 
@@ -25,7 +26,7 @@ def load(path: Path) -> WorkedCase:
 
 def followed(path: Path) -> int:
     """How many of the acts are those of the worked cases that this one follows: they come first."""
-    made = worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes()))
+    made = worked.read(path.name, parse_yaml(path.name, path.read_bytes()))
     return len(load(path).acts) - len(made.acts)
 
 
@@ -40,7 +41,7 @@ def packs(path: Path, made: WorkedCase) -> list[Pack]:
 
 
 def _load(path: Path, seen: tuple[str, ...]) -> WorkedCase:
-    made = worked.read(path.name, folder.parse_yaml(path.name, path.read_bytes()))
+    made = worked.read(path.name, parse_yaml(path.name, path.read_bytes()))
     if made.follows is None:
         return made
     before = path.with_name(f"{made.follows}.yaml")

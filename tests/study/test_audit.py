@@ -15,7 +15,8 @@ from gardesh.model import checkpoint, pack
 from gardesh.model.document import parse
 from gardesh.model.jose import PrivateKey
 from gardesh.model.treehead import TreeHead
-from gardesh.record import folder, schema
+from gardesh.record import schema
+from gardesh.record.yaml_values import parse_yaml
 from gardesh.study.audit import Audit, Auditor, copy_views, views_differ
 from market import DAY, HOUR, SIGNERS, Market, application, explains_itself
 
@@ -26,7 +27,7 @@ def moved_on(market: Market) -> None:
     """Open cases go on under a next version of the pack, which says the same."""
     old = market.packs[0]
     text = old.files["pack.yaml"].replace(old.manifest.version.encode(), b"9.0.0", 1)
-    made = pack.read({**old.files, "pack.yaml": text}, folder.parse_yaml)
+    made = pack.read({**old.files, "pack.yaml": text}, parse_yaml)
     market.node.add_pack(made)
     market.submit(market.core("pack-adoption", {"label": made.label, "digest": made.digest.hex()}))
     market.submit(market.core("migration", {"from": old.label, "to": made.label}))

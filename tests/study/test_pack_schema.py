@@ -9,6 +9,7 @@ import jsonschema_rs
 import pytest
 
 from gardesh.record import folder
+from gardesh.record.yaml_values import parse_yaml
 from gardesh.study.pack_schema import published
 
 SCHEMAS = published()
@@ -30,7 +31,7 @@ def valid(kind: str, value: Any) -> bool:
     ("path", "kind"), FILES, ids=lambda v: f"{v.parents[1].name}/{v.name}" if isinstance(v, Path) else v
 )
 def test_every_file_of_every_pack_follows_its_schema(path: Path, kind: str) -> None:
-    assert valid(kind, folder.parse_yaml(path.name, path.read_bytes()))
+    assert valid(kind, parse_yaml(path.name, path.read_bytes()))
 
 
 STEP: dict[str, Any] = {"by": "office", "needs": ["request"]}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from gardesh.model import pack
 from gardesh.model.library import Library
@@ -16,6 +14,7 @@ from gardesh.model.pack import MALFORMED, Pack
 from gardesh.model.problem import Problem, define
 from gardesh.record import schema
 from gardesh.record.store import Store
+from gardesh.record.yaml_values import parse_yaml
 
 NO_SUCH_FOLDER = define(
     "no-such-folder",
@@ -25,56 +24,7 @@ NO_SUCH_FOLDER = define(
 )
 MAX_FILE = 16 << 20
 MAX_FILES = 5_000
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML 1.2 in what matters: dates stay text, only true and false are truths, and a key said twice is an error."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 (as the base class has it)
-        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:bool"]
-        for first, known in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    out: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, (str, int)) or key in out:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} is said twice", key_node.start_mark
-            )
-        out[str(key) if not isinstance(key, bool) else ("true" if key else "false")] = (
-            loader.construct_object(value_node, deep=True)
-        )
-    return out
-
-
-def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
-    return str(loader.construct_scalar(node))
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
-
-
-def parse_yaml(path: str, data: bytes) -> Any:
-    """Plain values of YAML bytes. Raises `pack-malformed` with the line."""
-    loader = _Loader(data)
-    try:
-        return loader.get_single_data()
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark is not None else ""
-        reason = line + str(getattr(error, "problem", None) or error)
-        raise Problem(MALFORMED, f"/{path}", file=path, reason=reason) from None
-    except (RecursionError, UnicodeDecodeError, ValueError) as error:
-        raise Problem(MALFORMED, f"/{path}", file=path, reason=str(error)) from None
-    finally:
-        loader.dispose()
+MAX_PACK = 64 << 20
 
 
 def read_files(folder: Path, *, rules_only: bool = True) -> dict[str, bytes]:
@@ -83,15 +33,18 @@ def read_files(folder: Path, *, rules_only: bool = True) -> dict[str, bytes]:
     if not (root / "pack.yaml").is_file():
         raise Problem(NO_SUCH_FOLDER, folder=str(folder))
     out: dict[str, bytes] = {}
+    left = MAX_PACK
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         if not path.is_file() or (rules_only and not pack.belongs(name)) or "/." in "/" + name:
             continue
-        if not path.resolve().is_relative_to(root) or path.stat().st_size > MAX_FILE or len(out) >= MAX_FILES:
+        size = path.stat().st_size
+        if not path.resolve().is_relative_to(root) or size > min(MAX_FILE, left) or len(out) >= MAX_FILES:
             raise Problem(
                 MALFORMED, f"/{name}", file=name, reason="it is too large, too many, or outside the pack"
             )
         out[name] = path.read_bytes()
+        left -= size
     return out
 
 
