@@ -30,13 +30,15 @@ class CodeList(Struct, frozen=True, kw_only=True):
     key: str
     columns: tuple[str, ...]
     rows: dict[str, tuple[dict[str, Any], ...]]
+    longest: int
+    """The length of the longest code listed: no more of a code that is looked up is read."""
     source: str = ""
     date: str = ""
     assumed: str = ""
 
     def lookup(self, code: str) -> dict[str, Any] | None:
         """The first row of the longest listed code that begins `code`, or None."""
-        for length in range(len(code), 0, -1):
+        for length in range(min(len(code), self.longest), 0, -1):
             found = self.rows.get(code[:length])
             if found:
                 return found[0]
@@ -46,7 +48,7 @@ class CodeList(Struct, frozen=True, kw_only=True):
     def covering(self, code: str) -> list[dict[str, Any]]:
         """Every row whose code begins `code`, the longest code first."""
         out: list[dict[str, Any]] = []
-        for length in range(len(code), 0, -1):
+        for length in range(min(len(code), self.longest), 0, -1):
             out.extend(self.rows.get(code[:length], ()))
         out.extend(self.rows.get("*", ()))
         return out
@@ -60,10 +62,17 @@ def read(path: str, data: bytes) -> CodeList:
         raise Problem(LIST_MALFORMED, f"/{path}", file=path, reason="it is not UTF-8") from None
     lines = text.splitlines()
     about: dict[str, str] = {}
-    while lines and lines[0].startswith("#"):
-        name, _, value = lines.pop(0)[1:].partition(":")
+    begins = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    for line in lines[:begins]:
+        name, _, value = line[1:].partition(":")
         about[name.strip()] = value.strip()
-    table = csv.DictReader(io.StringIO("\n".join(lines)))
+    try:
+        return _read(path, about, csv.DictReader(io.StringIO("\n".join(lines[begins:]))))
+    except csv.Error as error:
+        raise Problem(LIST_MALFORMED, f"/{path}", file=path, reason=str(error)) from None
+
+
+def _read(path: str, about: dict[str, str], table: csv.DictReader[str]) -> CodeList:
     columns = tuple(table.fieldnames or ())
     key = about.get("key", columns[0] if columns else "")
     if key not in columns:
@@ -87,6 +96,7 @@ def read(path: str, data: bytes) -> CodeList:
         key=key,
         columns=columns,
         rows={code: tuple(found) for code, found in rows.items()},
+        longest=max(map(len, rows), default=0),
         source=about.get("source", ""),
         date=about.get("date", ""),
         assumed=about.get("assumed", ""),

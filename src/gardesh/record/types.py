@@ -13,6 +13,7 @@ from gardesh.model.expression import Expression, Unknown
 from gardesh.model.library import Library, Moment, compile_expression
 from gardesh.model.pack import MALFORMED, DocumentType, Pack
 from gardesh.model.problem import Problem, RuleBroken, define, pointer
+from gardesh.model.subject_schema import DIALECT, check_bounds
 
 SCHEMA_VIOLATED = define(
     "schema-violated",
@@ -20,6 +21,8 @@ SCHEMA_VIOLATED = define(
     en="The field does not follow its schema: {reason}.",
     fa="مقدار این فیلد با طرح‌واره‌ی آن سازگار نیست: {reason}.",
 )
+LINEAR = jsonschema_rs.RegexOptions()
+"""Patterns are matched in linear time; those that cannot be, with look-around or a reference back, are refused."""
 SHARED = {f"gardesh:{name}": schema for name, schema in money.SHARED_DEFS.items()}
 
 
@@ -38,10 +41,12 @@ class CheckedType:
     def __init__(self, library: Library, pack: Pack, declared: DocumentType) -> None:
         self.declared = declared
         self.pack = pack
-        schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **declared.schema}
+        schema = plain({"$schema": DIALECT, **declared.schema})
         try:
+            check_bounds(schema)
             self._validator = jsonschema_rs.Draft202012Validator(
-                plain(schema),
+                schema,
+                pattern_options=LINEAR,
                 validate_formats=True,
                 formats=identifiers.schema_formats(),
                 retriever=_shared,
