@@ -335,4 +335,73 @@ CASE: dict[str, tuple[Make, str, str]] = {
     "a withdrawal too late": (withdrawal_too_late, "too-late-to-withdraw", "/circulation/act"),
     "a closed case": (in_a_closed_case, "case-closed", ""),
 }
-REFUSALS = {**ENVELOPE, **PLACE, **CONTENT, **CASE}
+
+
+def key_entry(key: PrivateKey = NOBODY, **changes: Any) -> dict[str, Any]:
+    return {"kid": changes.pop("kid", key.kid), "jwk": {**key.public.jwk, **changes}}
+
+
+def registering(*keys: dict[str, Any]) -> Make:
+    """ali registers, beside a key that is one, these."""
+    return lambda m: m.core("key-rotation", {"keys": [key_entry(key_of("a-next-key")), *keys]}, "ali")
+
+
+def admitting(org: str, key: PrivateKey) -> Make:
+    subject = {"org": org, "name": {"fa": org, "en": org}, "keys": [key_entry(key)], "roles": []}
+    return lambda m: m.core("admission", subject)
+
+
+WEAK = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}
+KEYS: dict[str, tuple[Make, str, str]] = {
+    "a key that is no point of the curve": (
+        registering(key_entry(x=NOBODY.public.jwk["y"])),
+        "key-malformed",
+        "/credentialSubject/keys/1/jwk/x",
+    ),
+    "a key of half a point": (
+        registering({"kid": "k", "jwk": {"kty": "EC", "crv": "P-256", "x": "A" * 43}}),
+        "key-malformed",
+        "/credentialSubject/keys/1/jwk/y",
+    ),
+    "a key that is anybody's": (
+        registering({"kid": "A" * 43, "jwk": WEAK}),
+        "key-malformed",
+        "/credentialSubject/keys/1/jwk/x",
+    ),
+    "a key under another's name": (
+        registering(key_entry(kid=key_of("city").kid[::-1])),
+        "key-misnamed",
+        "/credentialSubject/keys/1/kid",
+    ),
+    "a newcomer with a key that is none": (
+        lambda m: m.core(
+            "admission",
+            {
+                "org": "new",
+                "name": {"fa": "n", "en": "n"},
+                "keys": [{"kid": "A" * 43, "jwk": WEAK}],
+                "roles": [],
+            },
+        ),
+        "key-malformed",
+        "/credentialSubject/keys/0/jwk/x",
+    ),
+    "a newcomer with another's key": (
+        admitting("mallory", key_of("city")),
+        "key-of-another",
+        "/credentialSubject/keys",
+    ),
+    "a key of another, taken over": (
+        lambda m: m.core("key-rotation", {"keys": [key_entry(key_of("city"))]}, "ali"),
+        "key-already-registered",
+        "/credentialSubject/keys",
+    ),
+    "a key of another, retired": (
+        lambda m: m.core(
+            "key-rotation", {"keys": [key_entry(NOBODY)], "retires": [key_of("city").kid]}, "ali"
+        ),
+        "not-your-key",
+        "/credentialSubject/retires",
+    ),
+}
+REFUSALS = {**ENVELOPE, **PLACE, **CONTENT, **CASE, **KEYS}

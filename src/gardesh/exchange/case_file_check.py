@@ -38,11 +38,12 @@ from gardesh.exchange.case_file_container import (
     read,
     write,
 )
-from gardesh.exchange.case_file_keys import ADMISSION, GENESIS, KeyRing
+from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.exchange.case_file_links import belonging
 from gardesh.model import canonical
 from gardesh.model.checkpoint import Checkpoint
 from gardesh.model.document import Envelope, parse
+from gardesh.model.key_registration import ADMISSION, GENESIS
 from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import check as check_receipt

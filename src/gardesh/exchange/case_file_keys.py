@@ -12,9 +12,9 @@ from typing import Any
 
 from gardesh.model.document import Envelope, verify
 from gardesh.model.jose import PublicKey
+from gardesh.model.key_registration import ADMISSION, GENESIS, ROTATION
 from gardesh.model.problem import Problem, define
 
-GENESIS, ADMISSION, ROTATION = "core/genesis", "core/admission", "core/key-rotation"
 REVOCATION, ADOPTION = "core/key-revocation", "core/pack-adoption"
 REGISTERING = frozenset({GENESIS, ADMISSION, ROTATION, REVOCATION, ADOPTION})
 IN_FORCE, RETIRED, REVOKED = "in-force", "retired", "revoked"

@@ -18,8 +18,9 @@ from gardesh.exchange.case_file import (
     named_attachments,
 )
 from gardesh.exchange.case_file_container import write
-from gardesh.exchange.case_file_keys import ADMISSION, KeyRing
+from gardesh.exchange.case_file_keys import KeyRing
 from gardesh.model.document import Envelope, parse
+from gardesh.model.key_registration import ADMISSION
 from gardesh.model.problem import Problem, define
 from gardesh.model.reading import NONE
 from gardesh.node import Node

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gardesh.model.canonical import Limits, base64url_decode
@@ -227,8 +226,7 @@ def read_key(value: Any) -> PublicKey:
         if kind == (_OKP, _ED25519):
             return PublicKey(Ed25519PublicKey.from_public_bytes(x))
         if kind == (_EC2, _P256) and type(y) is bytes and len(y) == 32:
-            numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), ec.SECP256R1())
-            return PublicKey(numbers.public_key())
-    except ValueError:
+            return PublicKey.from_coordinates(x, y)
+    except (ValueError, Problem):
         raise Problem(COSE_KEY_MALFORMED, pointer(_X)) from None
     raise Problem(COSE_KEY_MALFORMED, pointer(_CRV))

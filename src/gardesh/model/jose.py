@@ -114,6 +114,10 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _CURVE = ec.SECP256R1()
 _VERIFY = ec.ECDSA(SHA256())
 _SIGN = ec.ECDSA(SHA256(), deterministic_signing=True)
+_P256_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_ED25519_PRIME = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL = frozenset((0, 1, _ED25519_PRIME - 1, _ORDER_8, _ED25519_PRIME - _ORDER_8))
 HEADER_BYTES = 1024
 _HEADER_LIMITS = Limits(size=HEADER_BYTES, depth=4)
 
@@ -144,13 +148,16 @@ class PublicKey:
     """The members that make the key (RFC 7638 §3.2): kty, crv, x and, for P-256, y."""
 
     def __init__(self, key: ec.EllipticCurvePublicKey | Ed25519PublicKey) -> None:
-        """Raises `key-malformed` for a curve other than P-256."""
+        """Raises `key-malformed` for a curve other than P-256, and for an Ed25519 key that has no secret of its own."""
         self._p256: ec.EllipticCurvePublicKey | None = None
         self._ed25519: Ed25519PublicKey | None = None
         if isinstance(key, Ed25519PublicKey):
+            raw = key.public_bytes_raw()
+            if anybodys(raw):
+                raise Problem(KEY_MALFORMED, "/x")
             self._ed25519 = key
             self.alg = EDDSA
-            self.jwk = {"crv": "Ed25519", "kty": "OKP", "x": base64url_encode(key.public_bytes_raw())}
+            self.jwk = {"crv": "Ed25519", "kty": "OKP", "x": base64url_encode(raw)}
         elif isinstance(key.curve, ec.SECP256R1):
             numbers = key.public_numbers()
             x, y = (base64url_encode(n.to_bytes(32, "big")) for n in (numbers.x, numbers.y))
@@ -173,8 +180,7 @@ class PublicKey:
         kind = (jwk.get("kty"), jwk.get("crv"))
         try:
             if kind == ("EC", "P-256"):
-                x, y = (int.from_bytes(_coordinate(jwk, name)) for name in ("x", "y"))
-                key = cls(ec.EllipticCurvePublicNumbers(x, y, _CURVE).public_key())
+                key = cls.from_coordinates(_coordinate(jwk, "x"), _coordinate(jwk, "y"))
             elif kind == ("OKP", "Ed25519"):
                 key = cls(Ed25519PublicKey.from_public_bytes(_coordinate(jwk, "x")))
             else:
@@ -185,6 +191,15 @@ class PublicKey:
             if jwk.get(name, expected) != expected:
                 raise Problem(KEY_MALFORMED, pointer(name))
         return key
+
+    @classmethod
+    def from_coordinates(cls, x: bytes, y: bytes) -> PublicKey:
+        """The P-256 key at a point, written in 32 bytes each. Raises ValueError where there is none: the library would take
+        a coordinate modulo the prime, and one key would have two names."""
+        numbers = int.from_bytes(x), int.from_bytes(y)
+        if max(numbers) >= _P256_PRIME:
+            raise ValueError("a coordinate is not below the prime")
+        return cls(ec.EllipticCurvePublicNumbers(*numbers, _CURVE).public_key())
 
     def to_jwk(self) -> dict[str, str]:
         """The JWK, with `alg`, `kid` and `use`."""
@@ -247,6 +262,13 @@ class PrivateKey:
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.alg}, {self.kid})"
+
+
+def anybodys(raw: bytes) -> bool:
+    """Whether an Ed25519 key is a point of small order, for which anybody makes signatures that hold for one message in
+    eight at the latest; or is not written as RFC 8032 §5.1.2 writes it."""
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    return y in _SMALL or y >= _ED25519_PRIME
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from gardesh.model.c2sp import MAX_NUMBER, read_base64, write_base64, write_text
-from gardesh.model.jose import PrivateKey, PublicKey
+from gardesh.model.jose import PrivateKey, PublicKey, anybodys
 from gardesh.model.note import NOTE_MALFORMED, Note, Signature, is_key_name
 from gardesh.model.problem import Problem, define
 from gardesh.model.treehead import TreeHead
@@ -92,7 +92,7 @@ class Verifier:
     def __post_init__(self) -> None:
         if not is_key_name(self.name) or len(self.name.encode()) > 255:
             raise Problem(KEY_MALFORMED)
-        if len(self.public) != _PUBLIC_SIZE[self.type]:
+        if len(self.public) != _PUBLIC_SIZE[self.type] or (len(self.public) == 32 and anybodys(self.public)):
             raise Problem(KEY_MALFORMED)
         key_type = MLDSA44PublicKey if self.type == SignatureType.COSIGNATURE_MLDSA44 else Ed25519PublicKey
         try:

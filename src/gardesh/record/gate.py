@@ -9,6 +9,7 @@ from gardesh.model import demand, fold
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.elsewhere import asked
+from gardesh.model.key_registration import check_keys
 from gardesh.model.library import NO_SUCH_PACK, Library
 from gardesh.model.problem import Problem, define
 from gardesh.model.procedure import Procedure
@@ -143,6 +144,7 @@ class Gate:
             checked = self.types.get(procedure.pack, step.type)
             if checked is not None and (paper.erased is None or not paper.erased.fields):
                 checked.check_schema(paper.subject)
+                check_keys(step.type, paper.subject)
                 if checked.rules:
                     this = {**paper.subject, "outcome": paper.outcome}
                     checked.check_rules(this, case.moment(position, now))
