@@ -265,11 +265,11 @@ class AsyncClient:
         self, document: str, digest: str, purpose: str, first: int = 0
     ) -> AsyncIterator[bytes]:
         """An attachment, a piece at a time, from byte `first` on. Compare the whole with its digest."""
-        headers = {"range": f"bytes={first}-"} if first else {}
+        headers = {"accept-encoding": "identity", **({"range": f"bytes={first}-"} if first else {})}
         url = f"/v1/documents/{document}/attachments/{digest}"
         async with self._http.stream("GET", url, params={"purpose": purpose}, headers=headers) as response:
             if not response.is_success:
                 await response.aread()
                 raise problem_of(response)
-            async for piece in response.aiter_bytes():
+            async for piece in response.aiter_raw():
                 yield piece

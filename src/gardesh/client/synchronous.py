@@ -251,10 +251,10 @@ class Client:
 
     def download(self, document: str, digest: str, purpose: str, first: int = 0) -> Iterator[bytes]:
         """An attachment, a piece at a time, from byte `first` on. Compare the whole with its digest."""
-        headers = {"range": f"bytes={first}-"} if first else {}
+        headers = {"accept-encoding": "identity", **({"range": f"bytes={first}-"} if first else {})}
         url = f"/v1/documents/{document}/attachments/{digest}"
         with self._http.stream("GET", url, params={"purpose": purpose}, headers=headers) as response:
             if not response.is_success:
                 response.read()
                 raise problem_of(response)
-            yield from response.iter_bytes()
+            yield from response.iter_raw()

@@ -172,11 +172,14 @@ class _Asking:
         raise self._problem(REFUSED, status=status, said=said)
 
     async def _post(self, request: bytes) -> tuple[int, bytes]:
-        """Raises `witness-answer-malformed` for an answer that is longer than a note may be."""
+        """Raises `witness-answer-malformed` for an answer that is longer than a note may be, or compressed: none is asked for."""
         url = self.witness.url.rstrip("/") + "/add-checkpoint"
-        async with self.client.stream("POST", url, content=request) as response:
+        plain = {"accept-encoding": "identity"}
+        async with self.client.stream("POST", url, content=request, headers=plain) as response:
             body = b""
-            async for part in response.aiter_bytes():
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise self._problem(ANSWER_MALFORMED)
+            async for part in response.aiter_raw():
                 body += part
                 if len(body) > MAX_NOTE_BYTES:
                     raise self._problem(ANSWER_MALFORMED)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import httpx
 
+from gardesh.exchange import answers
 from gardesh.model.entry import ENTRY_SIZE
 from gardesh.model.merkle import HASH_SIZE
 from gardesh.model.note import MAX_NOTE_BYTES
@@ -55,25 +56,20 @@ class Folder:
 
 
 class Web:
-    """A log at a URL prefix. Each answer may take so many `seconds` between two pieces."""
+    """A log at a URL prefix. Each answer may take so many `seconds` between two pieces, and four times as many altogether."""
 
     def __init__(self, url: str, seconds: float = SECONDS) -> None:
-        self.url = url.rstrip("/") + "/"
+        self.url, self.seconds = url.rstrip("/") + "/", seconds
         self.client = httpx.Client(timeout=seconds, follow_redirects=True)
 
     def get(self, path: str, most: int) -> bytes:
-        body = b""
         try:
-            with self.client.stream("GET", self.url + path) as response:
+            with self.client.stream("GET", self.url + path, headers={"accept-encoding": "gzip"}) as response:
                 if response.status_code != 200:
                     raise Problem(UNAVAILABLE, path=path, reason=f"HTTP {response.status_code}")
-                for part in response.iter_bytes():
-                    body += part
-                    if len(body) > most:
-                        return body[: most + 1]
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+                return answers.read(response, most, 4 * self.seconds)
+        except (httpx.HTTPError, httpx.InvalidURL, answers.AnswerUnbounded) as error:
             raise Problem(UNAVAILABLE, path=path, reason=str(error) or type(error).__name__) from None
-        return body
 
     def close(self) -> None:
         self.client.close()
