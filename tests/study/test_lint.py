@@ -31,7 +31,6 @@ def test_the_shipped_packs_have_no_fault() -> None:
         assert lint(library, packs[0]) == [], path.name
 
 
-DOUBLED = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 41)}
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a clause that nobody can issue": (
         {"procedures/surveillance.yaml": {"steps": {"surveillance": {"by": "provider"}}}},
@@ -50,20 +49,6 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a name's pattern that is not matched in linear time": (
         {"documents/concern.yaml": {"schema": {"patternProperties": {"^(a+)+(?=b)$": True}}}},
-        "broken",
-        "/documents/concern.yaml/schema",
-    ),
-    "a schema that asks 2^40 times for the same": (
-        {
-            "documents/concern.yaml": {
-                "schema": {"$defs": {"a0": {"type": "object"}, **DOUBLED}, "$ref": "#/$defs/a40"}
-            }
-        },
-        "broken",
-        "/documents/concern.yaml/schema",
-    ),
-    "a schema from elsewhere": (
-        {"documents/concern.yaml": {"schema": {"$ref": "http://169.254.169.254/latest/meta-data"}}},
         "broken",
         "/documents/concern.yaml/schema",
     ),

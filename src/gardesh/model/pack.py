@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from gardesh.model import listing
 from gardesh.model.problem import Problem, define
+from gardesh.model.subject_schema import SchemaRefused, check_bounds
 
 MALFORMED = define(
     "pack-malformed",
@@ -393,6 +394,11 @@ def read(files: Mapping[str, bytes], parse_yaml: Any) -> Pack:
     """
     if "pack.yaml" not in files:
         raise Problem(MALFORMED, "/pack.yaml", file="pack.yaml", reason="it is missing")
+    for path in files:
+        if not path.isprintable() or "\\" in path or {"", ".", ".."} & set(path.split("/")):
+            raise Problem(
+                MALFORMED, "/pack.yaml", file=repr(path), reason="a file of a pack is not called so"
+            )
     kept = {p: files[p] for p in sorted(files) if belongs(p)}
     parts: dict[str, dict[str, Any]] = {folder: {} for folder in FOLDERS}
     for path, data in kept.items():
@@ -432,6 +438,11 @@ def _part(folder: str, path: str, stem: str, value: Any) -> Any:
         raise Problem(
             MALFORMED, f"/{path}/{field}", file=path, reason=f"{field} must be {stem!r}, as the file is named"
         )
+    if isinstance(made, DocumentType):
+        try:
+            check_bounds(made.schema)
+        except SchemaRefused as error:
+            raise Problem(MALFORMED, f"/{path}/schema", file=path, reason=str(error)) from None
     return made
 
 

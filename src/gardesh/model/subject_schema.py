@@ -24,12 +24,12 @@ _MAPS = ("properties", "patternProperties", "dependentSchemas")
 _ELSEWHERE = ("$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$vocabulary")
 
 
-class SchemaUnbounded(ValueError):
-    """The schema uses what is not bounded; the text says what."""
+class SchemaRefused(ValueError):
+    """The schema is none, or not bounded; the text says what of it."""
 
 
 def check_bounds(schema: Any) -> None:
-    """Raises `SchemaUnbounded`."""
+    """Raises `SchemaRefused`."""
     _Schemas(schema).count(schema, 0)
 
 
@@ -41,22 +41,26 @@ class _Schemas:
     def count(self, schema: Any, depth: int) -> int:
         """How many schemas there are in one, itself too, with all that its references lead to."""
         if depth > DEEPEST:
-            raise SchemaUnbounded(f"schemas stand more than {DEEPEST} deep in one another")
-        if not isinstance(schema, dict):
+            raise SchemaRefused(f"schemas stand more than {DEEPEST} deep in one another")
+        if isinstance(schema, bool):
             return 1
+        if not isinstance(schema, dict):
+            raise SchemaRefused("a schema is a map, true or false")
         for word in _ELSEWHERE:
             if word in schema:
-                raise SchemaUnbounded(f"{word} is not read here; $ref leads to #/… or gardesh:…")
+                raise SchemaRefused(f"{word} is not read here; $ref leads to #/… or gardesh:…")
         if schema.get("$schema", DIALECT) != DIALECT:
-            raise SchemaUnbounded(f"$schema is not {DIALECT}")
+            raise SchemaRefused(f"$schema is not {DIALECT}")
         found = 1 + sum(self.count(each, depth + 1) for each in _within(schema))
-        if isinstance(schema.get("$ref"), str):
+        if "$ref" in schema:
             found += self.led_to(schema["$ref"], depth + 1)
         if found > MOST:
-            raise SchemaUnbounded(f"it holds more than {MOST} schemas, with those that $ref leads to")
+            raise SchemaRefused(f"it holds more than {MOST} schemas, with those that $ref leads to")
         return found
 
-    def led_to(self, reference: str, depth: int) -> int:
+    def led_to(self, reference: Any, depth: int) -> int:
+        if not isinstance(reference, str):
+            raise SchemaRefused("$ref is a text")
         if reference.startswith("gardesh:"):
             return 1
         if reference not in self.known:
@@ -64,13 +68,13 @@ class _Schemas:
             self.known[reference] = self.count(self.at(reference), depth)
         found = self.known[reference]
         if found is None:
-            raise SchemaUnbounded(f"$ref {reference} leads back to where it stands")
+            raise SchemaRefused(f"$ref {reference} leads back to where it stands")
         return found
 
     def at(self, reference: str) -> Any:
         place, *names = unquote(reference).split("/")
         if place != "#":
-            raise SchemaUnbounded(f"$ref {reference} does not lead to #/… or gardesh:…")
+            raise SchemaRefused(f"$ref {reference} does not lead to #/… or gardesh:…")
         found: Any = self.root
         for name in names:
             name = name.replace("~1", "/").replace("~0", "~")
@@ -79,17 +83,24 @@ class _Schemas:
             elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
                 found = found[int(name)]
             else:
-                raise SchemaUnbounded(f"$ref {reference} leads nowhere")
+                raise SchemaRefused(f"$ref {reference} leads nowhere")
         return found
 
 
 def _within(schema: dict[str, Any]) -> Iterator[Any]:
+    """The schemas in a schema, once each. What else in it is read without asking what it is, is as it should be."""
     for word in _ONE:
         if word in schema:
             yield schema[word]
-    for word in _LISTS:
-        if isinstance(schema.get(word), list):
-            yield from schema[word]
-    for word in _MAPS:
-        if isinstance(schema.get(word), dict):
-            yield from schema[word].values()
+    for words, kind in ((_LISTS, list), (_MAPS, dict)):
+        for word in words:
+            if not isinstance(found := schema.get(word, kind()), kind):
+                raise SchemaRefused(f"{word} is a {'list' if kind is list else 'map'} of schemas")
+            yield from found if isinstance(found, list) else found.values()
+    for word in ("required", "enum"):
+        if not isinstance(schema.get(word, []), list):
+            raise SchemaRefused(f"{word} is a list")
+    if not all(isinstance(name, str) for name in schema.get("required", [])):
+        raise SchemaRefused("required is a list of names")
+    if not isinstance(schema.get("pattern", ""), str) or not isinstance(schema.get("format", ""), str):
+        raise SchemaRefused("pattern and format are texts")

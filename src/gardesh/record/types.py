@@ -13,7 +13,7 @@ from gardesh.model.expression import Expression, Unknown
 from gardesh.model.library import Library, Moment, compile_expression
 from gardesh.model.pack import MALFORMED, DocumentType, Pack
 from gardesh.model.problem import Problem, RuleBroken, define, pointer
-from gardesh.model.subject_schema import DIALECT, check_bounds
+from gardesh.model.subject_schema import DIALECT
 
 SCHEMA_VIOLATED = define(
     "schema-violated",
@@ -43,7 +43,6 @@ class CheckedType:
         self.pack = pack
         schema = plain({"$schema": DIALECT, **declared.schema})
         try:
-            check_bounds(schema)
             self._validator = jsonschema_rs.Draft202012Validator(
                 schema,
                 pattern_options=LINEAR,

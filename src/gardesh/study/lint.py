@@ -184,8 +184,8 @@ class _Lint:
             if silence.deemed is not None and step.outcomes and silence.deemed not in step.outcomes:
                 yield self.say("deemed-outcome", place, step=step.name, outcome=silence.deemed)
             if silence.deemed == "approved":
-                checked = self.types.get(self.pack, step.type)
                 try:
+                    checked = self.types.get(self.pack, step.type)
                     if checked is not None:
                         checked.check_schema(dict(silence.subject))
                 except Problem as problem:
