@@ -16,9 +16,11 @@ import uvicorn
 
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
-    """An ASGI application under uvicorn, in a thread; gives its address, which ends in a slash."""
+    """An ASGI application under uvicorn, in a thread, or what a configuration of uvicorn says; gives its address, which ends
+    in a slash."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical", access_log=False))
+    made = uvicorn.Config(app, lifespan="off", log_level="critical", access_log=False)
+    server = uvicorn.Server(app if isinstance(app, uvicorn.Config) else made)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -6,20 +6,25 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from test_commands import PASSPHRASE, Shell
 
+from gardesh.cli.witness_commands import configured
 from gardesh.exchange.static_log import publish
+from gardesh.exchange.witness import Witness
 from gardesh.model.policy import Policy
 from gardesh.model.policy_file import parse
 from gardesh.model.signer import Verifier
-from growing import ORIGIN, GrowingLog, forked
+from growing import ORIGIN, GrowingLog, cosigners, forked
+from serving import serving
 
 NAMES = ("w1.example/w", "w2.example/w")
 
@@ -233,3 +238,25 @@ def test_a_fork_is_printed_written_and_can_be_checked_by_others(shell: Shell) ->
     told = shell.json("log", "check-fork", str(watched.proof), *watched.keys, code=1)
     assert told["code"] == "note-signature-invalid"
     assert shell.json("log", "check-fork", str(watched.proof), code=1)["code"] == "log-key-not-given"
+
+
+def test_who_connects_to_a_witness_and_says_nothing_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many connections as it takes in all, and then somebody who asks."""
+    monkeypatch.setattr("gardesh.web.protocol.SECONDS", 0.5)
+    made = cosigners("w.example")
+    Witness.create(tmp_path / "w.sqlite", "w.example", [c.verifier for c in made])
+    witness = Witness(tmp_path / "w.sqlite", made)
+    with serving(configured(witness)) as url, ExitStack() as held:
+        place = ("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+        lines = [held.enter_context(socket.create_connection(place)) for _ in range(256)]
+        for line in lines:
+            with suppress(ConnectionError):
+                line.sendall(b"GET /healthz HTTP/1.1\r\n")
+        for line in lines:
+            line.settimeout(20)
+            with suppress(ConnectionError):
+                assert line.recv(100) == b""
+        assert httpx.get(url + "healthz", timeout=20).status_code == 200
+    witness.close()

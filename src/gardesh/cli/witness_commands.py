@@ -16,6 +16,7 @@ from gardesh.listening import listen, url_of
 from gardesh.model.problem import Problem
 from gardesh.model.signer import SignatureType, Verifier
 from gardesh.record.keys import KEY_EXISTS
+from gardesh.web.protocol import limited
 
 app = typer.Typer(no_args_is_help=True, help="A witness: cosigns the checkpoints of logs that it knows.")
 WITNESS_KEY = "witness"
@@ -124,9 +125,13 @@ def serve(
     output.say(
         "The witness {n} is at {w}", "گواه {n} در {w} است", n=output.ltr(witness.name), w=output.ltr(where)
     )
-    config = uvicorn.Config(
-        WitnessServer(witness), lifespan="off", log_level="warning", access_log=False, server_header=False,
-        limit_concurrency=256, timeout_graceful_shutdown=10,
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(configured(witness)).run(sockets=[listening])
     witness.close()
+
+
+def configured(witness: Witness) -> uvicorn.Config:
+    """How a witness is served: as a node is, so that one client does not keep the others out."""
+    return uvicorn.Config(
+        WitnessServer(witness), lifespan="off", log_level="warning", access_log=False, server_header=False,
+        limit_concurrency=256, timeout_graceful_shutdown=10, http=limited(64, ("127.0.0.1", "::1")), ws="none",
+    )  # fmt: skip
