@@ -5,7 +5,7 @@ export VENV
 PYTEST := $(VENV)/bin/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long faults lint bench lock clean
+.PHONY: help setup demo test test-long faults lint bench lock audit sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,12 @@ bench: setup ## measure this machine's roofline and ours
 
 lock: setup ## resolve the dependencies anew (make lock UPGRADE=--upgrade for the newest)
 	@tools/lock.sh $(UPGRADE)
+
+audit: setup ## ask which locked packages have known vulnerabilities (needs the network)
+	@$(VENV)/bin/python tools/audit.py
+
+sbom: setup ## write dist/gardesh.cdx.json: what an installed Gardesh is made of (CycloneDX)
+	@tools/sbom.sh
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
