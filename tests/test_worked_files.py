@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gardesh import worked_file
+from gardesh import worked, worked_file
 from gardesh.model.problem import Problem
 from gardesh.play import Player
 from gardesh.record import folder
@@ -71,3 +74,33 @@ def test_what_is_followed_has_to_be_there_and_be_another(tmp_path: Path, text: s
     with pytest.raises(Problem) as found:
         worked_file.load(cases / "goes-on.yaml")
     assert (found.value.code, found.value.pointer) == ("case-file-malformed", "/follows")
+
+
+MADE = {
+    "title": {"fa": "م", "en": "m"}, "start": "2026-01-03T08:00:00Z", "procedure": "licence", "parties": {"ali": "vendor"},
+    "acts": [{"by": "ali", "issues": "application", "subject": {"a": [1]}}],
+}  # fmt: skip
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abint", max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*MADE, "follows", "versions", "packs", "registers"]), ANY, max_size=2),
+    ANY,
+)
+def test_any_values_are_a_worked_case_or_refused(changes: dict[str, Any], act: Any) -> None:
+    for value in (
+        act,
+        {**MADE, **changes},
+        {**MADE, "acts": [act]},
+        {**MADE, "acts": [{**MADE["acts"][0], "then": act}]},
+    ):  # type: ignore[index]
+        try:
+            worked.read("x.yaml", value)
+        except Problem as problem:
+            assert problem.code == "case-file-malformed"

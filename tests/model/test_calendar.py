@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -384,3 +385,34 @@ def test_a_day_begins_and_ends_on_the_calendars_clock_and_an_instant_is_itself()
     assert IRAN.start_of("2026-01-01") == parse_instant("2026-01-01T00:00:00+03:30")
     assert IRAN.end_of("2026-01-01") == parse_instant("2026-01-02T00:00:00+03:30")
     assert IRAN.start_of("2026-01-01T12:00:00Z") == parse_instant("2026-01-01T12:00:00Z")
+
+
+def test_any_changed_calendar_is_read_or_refused() -> None:
+    """A stranger's: every place of a good one holds, in turn, each of these."""
+    good: dict[str, Any] = yaml.safe_load((PACKS / "core" / "calendars" / "generic.yaml").read_bytes())
+    good["holidays"] = {"2026-03-21": {"fa": "ن", "en": "n"}}
+    odd: list[Any] = [
+        None, True, -1, 10**30, 1.5, "", "x\n", "25:00", "24:01", "08:60", "2026-02-30", "0000-00-00", "Asia/../Tehran", "/etc/passwd",
+        "Asia/Tehran\n", [], [[]], {}, {"x": {}}, {"open": "17:00", "close": "08:00"}, {"open": "08:00", "close": "08:00"}, ["funday"],
+        ["saturday"] * 9, [f"{day}day" for day in ("satur", "sun", "mon", "tues", "wednes", "thurs", "fri")],
+    ]  # fmt: skip
+    read = 0
+    for place in places(good):
+        for value in odd:
+            made = copy.deepcopy(good)
+            within: Any = made
+            for name in place[:-1]:
+                within = within[name]
+            within[place[-1]] = value
+            try:
+                calendar = from_mapping(made)
+                calendar.deadline(parse_instant("2026-01-03T08:00:00Z"), Term.parse("3wd"))
+            except Problem:
+                continue
+            read += 1
+    assert read > 5
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([at] if at else []), *(place for name, each in inner for place in places(each, (*at, name)))]

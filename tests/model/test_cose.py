@@ -285,3 +285,20 @@ def test_other_keys_are_refused(changes: dict[int, Any], code: str) -> None:
 def test_other_curves_are_no_keys() -> None:
     key = ec.generate_private_key(ec.SECP384R1()).public_key().public_numbers()
     assert refusal(lambda: read_key({1: 2, -1: 2, -2: key.x.to_bytes(48, "big")}))[0] == "cose-key-malformed"
+
+
+MEMBERS = st.sampled_from([1, -1, -2, -3, -4, 2, 3, "kty", True])
+VALUES = st.sampled_from(
+    [1, 2, 6, -7, True, 1.0, None, "P-256", b"", bytes(32), b"\xff" * 32, b"\1" * 33, P256.jwk["x"]]
+) | st.binary(min_size=32, max_size=32)
+
+
+@given(st.dictionaries(MEMBERS, VALUES, max_size=6) | VALUES)
+def test_any_value_is_a_key_or_refused(value: Any) -> None:
+    for given_ in (value, {1: 2, -1: 1, **value} if isinstance(value, dict) else value, [value]):
+        try:
+            key = read_key(given_)
+        except Problem as problem:
+            assert problem.code in ("cose-key-malformed", "key-private")
+        else:
+            assert read_key(key_map(key)) == key
