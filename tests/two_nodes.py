@@ -13,7 +13,7 @@ from gardesh.model.jose import PrivateKey
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
 from gardesh.record.store import Store
-from market import CLOCK_KEY, Market
+from market import CLOCK_KEY, Market, record_keys
 from tiny_pack import tiny
 
 HOME, ABROAD = "province.example/log", "ministry.example/log"
@@ -42,9 +42,12 @@ steps:
 PACKS = tiny({"trade": TRADE, "permit": PERMIT}, ("request", "grant", "ask", "check", "answer"))
 
 
+def clock_of(origin: str) -> PrivateKey:
+    return CLOCK_KEY if origin == HOME else PrivateKey.from_secret("EdDSA", sha256(origin.encode()).digest())
+
+
 def node(origin: str, blobs: Blobs | None = None) -> Market:
-    clock = CLOCK_KEY if origin == HOME else PrivateKey.from_secret("EdDSA", sha256(origin.encode()).digest())
-    return Market(made=PACKS, origin=origin, clock=clock, blobs=blobs)
+    return Market(made=PACKS, origin=origin, clock=clock_of(origin), blobs=blobs)
 
 
 def copy(of: Market) -> Market:
@@ -53,7 +56,9 @@ def copy(of: Market) -> Market:
     made.now, made.packs, made.store = of.now, of.packs, Store(":memory:", create=True)
     of.store.database.raw.backup(made.store.database.raw)
     clock = of.node.sequencer.clock
-    made.node = Node.open(made.store, signers=of.node.log.signers, clock=(clock.name, clock.key))
+    made.node = Node.open(
+        made.store, signers=of.node.log.signers, clock=(clock.name, clock.key), record_keys=record_keys
+    )
     return made
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gardesh import worked_file
+from gardesh import hosts, worked_file
 from gardesh.record import folder
 
 ACTS = 100
@@ -150,8 +150,10 @@ def test_for_programs_the_receipt_leads_to_the_comment_and_the_vote() -> None:
     assert said["receipt"]["ways"]["vote"][-1] == "vote"
 
 
-def test_nodes_keep_what_they_acknowledged_and_cannot_lie_unseen() -> None:
+def test_nodes_count_what_others_prove_keep_what_they_acknowledged_and_cannot_lie_unseen() -> None:
     found = json.loads(run("--json", which=("nodes",)))
+    assert found["hosts"] == hosts.allowed()
+    assert found["order"] == "issued"
     assert found["acknowledged"] == found["kept"] > 0
     assert found["audit_whole"]
     assert len(found["cosigned_by"]) == 2

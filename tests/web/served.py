@@ -6,7 +6,6 @@ import asyncio
 import io
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from gardesh.web.configuration import Configuration, read
 from gardesh.web.report import Report
 from gardesh.web.serve import Server
 from market import key_of
+from waiting import until
 
 T = TypeVar("T")
 
@@ -93,11 +93,3 @@ def serving(market: Any, blobs: Path, configuration: str = "") -> Iterator[Serve
         served.nobody.close()
         server.stop()
         thread.join()
-
-
-def until(happened: Any, seconds: float = 20) -> None:
-    """Wait for something to come true; fail when it does not."""
-    begun = time.monotonic()
-    while not happened():
-        assert time.monotonic() - begun < seconds
-        time.sleep(0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tempfile
 import time
@@ -16,11 +17,12 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from gardesh import worked_file
+from gardesh import hosts, worked_file
 from gardesh.cli import demo_governance, demo_nodes, output, path_chart
 from gardesh.cli.case_commands import piece_row
 from gardesh.cli.telling import Teller
 from gardesh.exchange import case_file_check, case_file_selection
+from gardesh.hosts import ENCLOSED
 from gardesh.model.case import Case
 from gardesh.model.path import by_office, critical_path
 from gardesh.model.problem import Problem, define
@@ -73,6 +75,11 @@ def demo(
     checked."""
     begun = time.monotonic()
     if which is Story.NODES:
+        if ENCLOSED not in os.environ and hosts.allowed():
+            words = hosts.enclosed(
+                [sys.executable, "-c", "from gardesh.cli import main; main()", *sys.argv[1:]]
+            )
+            os.execvpe(words[0], words, {**os.environ, ENCLOSED: "1"})  # noqa: S606
         with tempfile.TemporaryDirectory(prefix="gardesh-demo-") as place:
             rest = max(0.0, pause) if sys.stdout.isatty() else 0.0
             demo_nodes.tell(Path(place), lambda: time.sleep(rest))

@@ -1,10 +1,12 @@
-"""`gardesh demo nodes`: two nodes and three witnesses as processes of their own; an office on both, a killed node, a lying one."""
+"""`gardesh demo nodes`: three nodes and three witnesses as processes of their own, each on a host of its own where that is allowed:
+an import that waits for another node, a cut line, a killed node, a lying one."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +18,9 @@ from typing import Any
 
 from gardesh import wire
 from gardesh.cli import output
+from gardesh.cli.demo_import import Import
 from gardesh.client import Client, Token
+from gardesh.hosts import ENCLOSED, Host, Network, Wire
 from gardesh.model.jose import PrivateKey
 from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
@@ -41,14 +45,21 @@ CLIENTS, LIVES = 4, 1.5
 def tell(place: Path, pause: Callable[[], None]) -> None:
     """The story, in a folder that is empty. Raises `demo-broken` where it does not go as it is told."""
     with ExitStack() as stage:
-        Story(place, stage, pause).run()
+        network = stage.enter_context(Network()) if ENCLOSED in os.environ else None
+        Story(place, stage, pause, network).run()
 
 
 class Story:
-    """Who takes part: two nodes, their offices and applicants, the witnesses."""
+    """Who takes part: three nodes, their offices and applicants, the witnesses. `network`: where each has its own host."""
 
-    def __init__(self, place: Path, stage: ExitStack, pause: Callable[[], None]) -> None:
-        self.place, self.stage, self.pause = place, stage, pause
+    passphrase = PASSPHRASE
+
+    def __init__(
+        self, place: Path, stage: ExitStack, pause: Callable[[], None], network: Network | None
+    ) -> None:
+        self.place, self.stage, self.pause, self.network = place, stage, pause, network
+        self.hosts: dict[str, Host] = {}
+        self.processes: dict[str, subprocess.Popen[str]] = {}
         self.urls: dict[str, str] = {}
         self.keys: dict[str, PrivateKey] = {}
         self.facts: dict[str, Any] = {}
@@ -56,16 +67,22 @@ class Story:
         self.stops: dict[str, Callable[[], None]] = {}
 
     def run(self) -> None:
-        self.nodes()
-        self.office()
+        self.facts["hosts"] = self.network is not None
+        if self.network is None:
+            self.say(
+                "No network namespaces here: the nodes are on three ports, and a cut line is a node that stands still.",
+                "اینجا فضای‌نام شبکه نیست: گره‌ها روی سه درگاه‌اند و خط بریده، گرهی است که از کار ایستاده.",
+            )
+        Import(self).tell()
+        self.province()
         self.killed()
         self.witnessed()
         self.forked()
         if output.as_json():
             output.emit(self.facts)
         output.say(
-            "Nothing acknowledged was lost, and neither side could show two histories unseen.",
-            "هیچ‌چیز تأییدشده‌ای گم نشد و هیچ طرفی نتوانست بی‌آنکه دیده شود دو تاریخ نشان دهد.",
+            "Nothing acknowledged was lost, and no node could show two histories unseen.",
+            "هیچ‌چیز تأییدشده‌ای گم نشد و هیچ گرهی نتوانست بی‌آنکه دیده شود دو تاریخ نشان دهد.",
         )
 
     def say(self, en: str, fa: str, **values: Any) -> None:
@@ -75,57 +92,29 @@ class Story:
         self.pause()
         output.say("\n[bold]" + en + "[/bold]", "\n[bold]" + fa + "[/bold]")
 
+    def must(self, true: bool, what: str) -> None:
+        must(true, what)
+
     # -- the chapters -------------------------------------------------------------------------------------
 
-    def nodes(self) -> None:
-        self.chapter("Two nodes", "دو گره")
-        command(self.place / "province", "pack", "new", "permits", "--to", str(self.place))
-        for name in ("province", "ministry"):
-            home = self.place / name
-            made = json.loads(
-                command(
-                    home,
-                    "--json",
-                    "init",
-                    "--origin",
-                    f"{name}.example/log",
-                    "--pack",
-                    str(self.place / "permits"),
-                )
-            )
-            (home / "log-keys").write_text("\n".join(made["log_keys"]), encoding="utf-8")
-            for org, role in (("sara", "applicant"), ("office", "office")):
-                self.share_key(home, org)
-                command(home, "admit", org, "--role", role)
-            self.start(name)
-            self.say(
-                "{n} serves at {u}, with a log of its own.", "{n} در {u} با دفتر خودش خدمت می‌دهد.",
-                n=output.ltr(name), u=output.ltr(self.urls[name]),
-            )  # fmt: skip
+    def node(self, name: str, packs: tuple[Path, ...]) -> None:
+        """Make a node with these packs; without, with all that ship."""
+        words = [w for pack in packs for w in ("--pack", str(pack))]
+        made = json.loads(self.command(name, "--json", "init", "--origin", self.origin(name), *words))
+        (self.place / name / "log-keys").write_text("\n".join(made["log_keys"]), encoding="utf-8")
 
-    def office(self) -> None:
-        """An office that both nodes know hears of both, and answers where the case lives."""
-        self.chapter("One office, told by both", "یک اداره، باخبر از هر دو")
-        for name in ("province", "ministry"):
-            with self.client(name, "sara") as sara, self.client(name, "office") as office:
-                opened = sara.issue(
-                    WISH, {"applicant": "0499370899", "wish": f"a well in {name}"}, "sara", self.key("sara")
-                )
-                told = next(
-                    n for n in office.notices(after=-1) if n.case == opened.case and n.reason == "act"
-                )
-                answer = wire.DraftWanted(step="answer", case=opened.case, outcome="approved")
-                made = office.issue(answer, {}, "office", self.key("office"))
-                must(sara.case(opened.case).status == "closed", "the case is not closed")
-                self.say(
-                    "{n}: the office was told that {s} waits for it, and answered; the receipt at position {p} verifies.",
-                    "{n}: به اداره خبر رسید که {s} در انتظار اوست و پاسخ داد؛ رسید جایگاه {p} درست است.",
-                    n=output.ltr(name), s=output.ltr(told.slot), p=made.position,
-                )  # fmt: skip
+    def province(self) -> None:
+        """A third node, for whatever people ask of their province."""
+        self.chapter("A node is killed", "گرهی کشته می‌شود")
+        self.command("province", "pack", "new", "permits", "--to", str(self.place))
+        self.node("province", (self.place / "permits",))
+        for org, role in (("sara", "applicant"), ("office", "office")):
+            self.share_key(self.place / "province", org)
+            self.command("province", "admit", org, "--role", role)
+        self.start("province")
 
     def killed(self) -> None:
         """kill -9 in the middle of many submissions."""
-        self.chapter("A node is killed", "گرهی کشته می‌شود")
         known: list[wire.Accepted] = []
         threads = [threading.Thread(target=self.submit, args=(known, n)) for n in range(CLIENTS)]
         for thread in threads:
@@ -243,13 +232,50 @@ class Story:
         keys = [Verifier.parse(key) for key in self.log_keys(name)]
         return Client(self.urls[name], Token(org, self.key(org)), policy=Policy.of_log(keys[0].name, keys))
 
+    def origin(self, name: str) -> str:
+        return f"{name}.example/log"
+
+    def command(self, name: str, *words: str) -> str:
+        """A command of ours, at that node."""
+        return command(self.place / name, *words)
+
+    def serve(self, name: str, configuration: str) -> None:
+        (self.place / name / "serve.toml").write_text(configuration, encoding="utf-8")
+        self.start(name)
+        self.say("{n} serves at {u}, with a log of its own.", "{n} در {u} با دفتر خودش خدمت می‌دهد.",
+                 n=output.ltr(name), u=output.ltr(self.urls[name]))  # fmt: skip
+
     def start(self, name: str) -> None:
         self.urls[name] = self.process(self.place / name, ("serve", "--port", "0"), "url", name)
 
+    def host(self, name: str) -> Host | None:
+        """The host of that name, where there are hosts."""
+        if self.network is None:
+            return None
+        if name not in self.hosts:
+            self.hosts[name] = self.network.host()
+        return self.hosts[name]
+
+    def cut(self, one: str, other: str) -> None:
+        """From here on the two do not reach each other; where they have no hosts, the first stands still."""
+        if self.network is not None:
+            self.network.between(self.hosts[one], self.hosts[other], Wire(cut=True))
+        else:
+            self.processes[one].send_signal(signal.SIGSTOP)
+
+    def mend(self, one: str, other: str) -> None:
+        if self.network is not None:
+            self.network.between(self.hosts[one], self.hosts[other], None)
+        else:
+            self.processes[one].send_signal(signal.SIGCONT)
+
     def process(self, home: Path, words: tuple[str, ...], member: str, name: str) -> str:
         """Start a process that tells its address first; it ends with the story, or when `stops` is called."""
-        made = self.stage.enter_context(running(home, *words))
-        self.stops[name] = made.kill
+        host = self.host(name)
+        if host is not None:
+            words = (*words, "--host", host.address)
+        made = self.stage.enter_context(running(home, host, *words))
+        self.stops[name], self.processes[name] = made.kill, made
         assert made.stdout is not None
         line = made.stdout.readline()
         must(bool(line), f"{name} did not start")
@@ -279,9 +305,10 @@ def command(home: Path, *words: str, code: int = 0) -> str:
 
 
 @contextmanager
-def running(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+def running(home: Path, host: Host | None, *words: str) -> Iterator[subprocess.Popen[str]]:
+    whole = [*PROGRAM, "--json", *words]
     made = subprocess.Popen(  # noqa: S603
-        [*PROGRAM, "--json", *words],
+        whole if host is None else host.command(whole),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

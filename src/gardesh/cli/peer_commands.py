@@ -43,8 +43,12 @@ def recognise(
         typer.Option("--log-key", help="A verifier key of its log, had from whoever runs it; every one it shows."),
     ],
     procedure: Annotated[
-        list[str], typer.Option("--procedure", help="PACK/PROCEDURE whose closing documents count here; may be repeated.")
-    ],
+        list[str] | None,
+        typer.Option(
+            "--procedure",
+            help="PACK/PROCEDURE whose closing documents count here; may be repeated. Default: none, it only asks here.",
+        ),
+    ] = None,
     known_as: Annotated[
         str, typer.Option("--known-as", help="The name of this node there; needed to follow it.")
     ] = "",
@@ -60,7 +64,7 @@ def recognise(
     if sorted(log_key) != sorted(told.log_keys):
         raise Problem(KEYS_DIFFER, url=url, shown=" ".join(told.log_keys))
     subject: dict[str, Any] = {
-        "origin": told.origin, "org": org, "genesis": told.genesis, "keys": log_key, "procedures": procedure, "url": url.rstrip("/"),
+        "origin": told.origin, "org": org, "genesis": told.genesis, "keys": log_key, "procedures": procedure or [], "url": url.rstrip("/"),
     }  # fmt: skip
     if known_as:
         subject["known_as"] = known_as
