@@ -51,8 +51,8 @@ class Access:
 
     def __init__(self, node: Node, org: str, now: int, roles: frozenset[str] | None = None) -> None:
         self.node, self.org, self.now = node, org, now
-        held = node.sequencer.registers.roles(org, now)
-        self.roles = held if roles is None else held & roles
+        self.held = node.sequencer.registers.roles(org, now)
+        self.roles = self.held if roles is None else self.held & roles
         self.known_as = node.known_as(org, now)
         self.views = Views(node.store, node.library)
 

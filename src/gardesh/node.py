@@ -19,6 +19,7 @@ from gardesh.model.slot import Head
 from gardesh.record import folder
 from gardesh.record.blobs import NO_SUCH_BLOB, Blobs
 from gardesh.record.clock import Clock, salt
+from gardesh.record.key_owners import KeyOwners
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE
 from gardesh.record.sealing import RecordKeys
@@ -60,6 +61,7 @@ class Node:
         self.blobs = blobs
         self.sequencer = Sequencer(store, library, log, clock)
         self.intake = Intake(self.sequencer, blobs)
+        self.key_owners = KeyOwners(self.sequencer.registers)
 
     @classmethod
     def create(

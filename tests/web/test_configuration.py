@@ -10,6 +10,8 @@ from gardesh.model.problem import Problem
 from gardesh.web import configuration
 from gardesh.web.configuration import Configuration
 
+TWICE = 2 * "[[authorities]]\nissuer = 'https://a.example'\nby_name = true\n"
+
 
 def test_the_printed_defaults_are_the_defaults() -> None:
     assert configuration.read(configuration.printed().encode()) == Configuration() == configuration.read(b"")
@@ -46,6 +48,27 @@ def test_every_key_says_what_it_means() -> None:
         ("[jetstream]\nreplicas = 6", "jetstream.replicas"),
         ("[jetstream]\nmax_age_days = 1\nduplicates_seconds = 90000", "jetstream.duplicates_seconds"),
         ("[jetstream]\ncredentials = 'a'\ntoken = 'b'", "jetstream.token"),
+        ("[[authorities]]\nby_name = true", "authorities[0].issuer"),
+        ("[[authorities]]\nissuer = 'http://a.example'\nby_name = true", "authorities[0].issuer"),
+        ("[[authorities]]\nissuer = 'https://u@a.example'\nby_name = true", "authorities[0].issuer"),
+        ("[[authorities]]\nissuer = 'https://a.example?x'\nby_name = true", "authorities[0].issuer"),
+        ("[[authorities]]\nissuer = 'https://a.example'", "authorities[0].organisations"),
+        (
+            "[[authorities]]\nissuer = 'https://a.example'\norganisations = {a = 'B'}",
+            "authorities[0].organisations",
+        ),
+        (
+            "[[authorities]]\nissuer = 'https://a.example'\nby_name = true\njwks = 'http://b.example/k'",
+            "authorities[0].jwks",
+        ),
+        (
+            "[[authorities]]\nissuer = 'https://a.example'\nby_name = true\nkeep_seconds = 60",
+            "authorities[0].keep_seconds",
+        ),
+        (TWICE, "authorities[1].issuer"),
+        ("[[authorities]]\nalgorithms = ['HS256']", "authorities[0].algorithms[0]"),
+        ("[[authorities]]\nalgorithms = []", "authorities[0].algorithms"),
+        ("[[authorities]]\nskew_seconds = 3000", "authorities[0].skew_seconds"),
         ("[listen", "TOML"),
         ("\ud800", "TOML"),
     ],

@@ -11,7 +11,7 @@
 
 from gardesh.client.asynchronous import AsyncClient
 from gardesh.client.call import Refused, Unexpected
-from gardesh.client.signing import Signature, Token
+from gardesh.client.signing import ClientCredentials, Signature, Token
 from gardesh.client.synchronous import Client
 
-__all__ = ["AsyncClient", "Client", "Refused", "Signature", "Token", "Unexpected"]
+__all__ = ["AsyncClient", "Client", "ClientCredentials", "Refused", "Signature", "Token", "Unexpected"]

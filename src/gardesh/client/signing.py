@@ -1,18 +1,20 @@
-"""How a client shows who it is: by signing each request, or by a token that one signature buys."""
+"""How a client shows who it is: by signing each request, by a token that one signature buys, or by one of another
+authority."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import httpx
 import msgspec
 
 from gardesh import wire
-from gardesh.client.call import Refused, problem_of, typed
+from gardesh.client.call import Refused, Unexpected, problem_of, typed
 from gardesh.model import http_signature
 from gardesh.model.canonical import base64url_encode, encode
 from gardesh.model.jose import SigningKey
@@ -40,14 +42,20 @@ class Signature(httpx.Auth):
         yield request
 
 
-class Token(httpx.Auth):
-    """Asks for an access token with the organisation's key (RFC 7523) when it needs one, and again when it expires or the
-    node no longer takes it. `roles`: those to act in; without, all that are held."""
+class Granted(msgspec.Struct):
+    """What is needed of an answer that gives a token (RFC 6749 §5.1), whoever gives it."""
 
-    def __init__(
-        self, org: str, key: SigningKey, roles: Iterable[str] = (), clock: Callable[[], float] = time.time
-    ) -> None:
-        self.org, self.key, self.roles, self.clock = org, key, " ".join(sorted(roles)), clock
+    access_token: str
+    token_type: str
+    expires_in: int = 60
+
+
+class Tokens(httpx.Auth):
+    """Brings an access token with each request: one is asked for when it is needed, and again when it ends or the node no
+    longer takes it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self._held: dict[str, tuple[str, float]] = {}
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
@@ -92,12 +100,62 @@ class Token(httpx.Auth):
         if answer.status_code != 200:
             self._held.pop(place, None)
             raise refusal(answer)
-        made = typed(wire.Token)(answer)
+        made = typed(Granted)(answer)
+        if made.token_type.lower() != "bearer":
+            raise Unexpected("the token is not one that is brought as it is (RFC 6750)")
         self._held[place] = (made.access_token, self.clock() + made.expires_in * 0.8)
         return made.access_token
 
     def _asking(self, place: str) -> httpx.Request:
+        """The request for a token that the node at `place` takes."""
+        raise NotImplementedError
+
+
+class Token(Tokens):
+    """Asks the node itself for an access token, with the organisation's key (RFC 7523). `roles`: those to act in; without,
+    all that are held."""
+
+    def __init__(
+        self, org: str, key: SigningKey, roles: Iterable[str] = (), clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(clock)
+        self.org, self.key, self.roles = org, key, " ".join(sorted(roles))
+
+    def _asking(self, place: str) -> httpx.Request:
         return token_request(self.org, self.key, place, self.roles.split(), int(self.clock()))
+
+
+class ClientCredentials(Tokens):
+    """Asks another authority, which the node's configuration names, for access tokens (RFC 6749 §4.4).
+
+    The client shows who it is there by its `secret`, or by a `key` (RFC 7523). A token is asked for the node's own address
+    (RFC 8707), or for the `audience` that the node's configuration names. `scope`: what the authority calls the roles.
+    """
+
+    def __init__(
+        self, token_endpoint: str, client_id: str, *, secret: str | None = None, key: SigningKey | None = None,
+        scope: Iterable[str] = (), audience: str | None = None, clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        if (secret is None) == (key is None):
+            raise ValueError("either a secret or a key")
+        super().__init__(clock)
+        self.token_endpoint, self.client_id, self.secret, self.key = token_endpoint, client_id, secret, key
+        self.scope, self.audience = " ".join(sorted(scope)), audience
+
+    def _asking(self, place: str) -> httpx.Request:
+        form = {"grant_type": "client_credentials", "resource": self.audience or place}
+        headers = {}
+        if self.scope:
+            form["scope"] = self.scope
+        if self.key is not None:
+            form["client_id"], form["client_assertion_type"] = self.client_id, ASSERTION
+            form["client_assertion"] = assertion(
+                self.client_id, self.key, self.token_endpoint, int(self.clock())
+            )
+        else:
+            pair = f"{quote_plus(self.client_id)}:{quote_plus(self.secret or '')}"  # RFC 6749 §2.3.1
+            headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        return httpx.Request("POST", self.token_endpoint, data=form, headers=headers)
 
 
 def place_of(request: httpx.Request) -> str:

@@ -14,7 +14,7 @@ from gardesh import wire
 from gardesh.client import call as calls
 from gardesh.client.call import Call, Unexpected, problem_of
 from gardesh.client.retrying import ATTEMPTS, pause
-from gardesh.client.signing import Signature, Token
+from gardesh.client.signing import Signature, Tokens
 from gardesh.model.document import sign
 from gardesh.model.jose import SigningKey
 from gardesh.model.policy import Policy
@@ -30,12 +30,12 @@ PART = 8 << 20
 class Client:
     """A connection to one node. Safe to use from several threads.
 
-    `who`: a `Token` or a `Signature`; without, only what is open to all can be asked. `policy`: every receipt is verified
-    by it. What was lost on the way is sent again a few times, where that cannot do a thing twice.
+    `who`: a `Token`, `ClientCredentials` or a `Signature`; without, only what is open to all can be asked. `policy`: every
+    receipt is verified by it. What was lost on the way is sent again a few times, where that cannot do a thing twice.
     """
 
     def __init__(
-        self, url: str, who: Signature | Token | None = None, *, policy: Policy | None = None, lang: str = "en",
+        self, url: str, who: Signature | Tokens | None = None, *, policy: Policy | None = None, lang: str = "en",
         timeout: float = 30,
         clock: Callable[[], float] = time.time, transport: httpx.BaseTransport | None = None,
     ) -> None:  # fmt: skip

@@ -46,13 +46,11 @@ DESCRIPTION = """Documents circulate: submit them signed, read what your steps n
 
 Who asks is known by a signature of the request with the organisation's key (RFC 9421; `@method` and `@target-uri`, or
 `@authority`, `@path` and `@query`, and `content-digest` where there is a body; `created`, `keyid`, and a `nonce` that
-makes each signature another), or by an access token from `/token`. Documents themselves need neither: their issuer's
-signature is in them. Submitting is idempotent by digest, so there is no Idempotency-Key. Refusals are problems
-(RFC 9457) with a stable `code`, a JSON pointer, and a sentence in Persian and in English. Lists are paged by `cursor`;
-answers have entity tags, and If-None-Match gives 304."""
+makes each signature another), by an access token from `/token`, or by one (RFC 9068) of another authority that the node's
+configuration names. Documents themselves need none: their issuer's signature is in them. Submitting is idempotent by
+digest, so there is no Idempotency-Key. Refusals are problems (RFC 9457) with a stable `code`, a JSON pointer, and a
+sentence in Persian and in English. Lists are paged by `cursor`; answers have entity tags, and If-None-Match gives 304."""
 TRACED = (b"traceparent", b"tracestate")
-SMALL = 1 << 20
-"""The largest body of a request that is neither a document nor an attachment."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What is counted by name; whatever else a client writes as its method is counted together."""
 SMALL = 1 << 20
@@ -123,11 +121,20 @@ def description(url: str) -> OpenAPIConfig:
     token = SecurityScheme(
         type="oauth2", flows=OAuthFlows(client_credentials=flow), description="A token from /token."
     )
+    authority = SecurityScheme(
+        type="http",
+        scheme="bearer",
+        bearer_format="JWT",
+        description="An access token (RFC 9068) of another authority that this node's configuration names. It gives no role"
+        " that the organisation does not hold on the log.",
+    )
     return OpenAPIConfig(
         title="Gardesh",
         version=version("gardesh"),
         description=DESCRIPTION,
-        components=Components(security_schemes={"signature": signature, "token": token}),
+        components=Components(
+            security_schemes={"signature": signature, "token": token, "authority": authority}
+        ),
         render_plugins=[],
         use_handler_docstrings=True,
         operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{str(method).lower()}",

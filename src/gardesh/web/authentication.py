@@ -1,4 +1,5 @@
-"""Who asks: by the signature of the request (RFC 9421), or by an access token that a signature once bought.
+"""Who asks: by the signature of the request (RFC 9421), by an access token that a signature once bought, or by one that
+another authority gave.
 
 What a request brings is read on the event loop; whether its key is in force, and which roles it may act in, is looked
 up in the node's thread, at the same moment as what it asks for.
@@ -12,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from gardesh.access import Access
+from gardesh.exchange.authority import Vouched
 from gardesh.intake import KEY_NOT_IN_FORCE, KEY_UNKNOWN
 from gardesh.model import http_signature
 from gardesh.model.http_signature import WINDOW, Signature
@@ -40,24 +42,39 @@ SCOPE_TOO_WIDE = define(
     en="{org} does not hold the role {role}; a token can have roles that are held, and no others.",
     fa="{org} نقش {role} را ندارد؛ توکن تنها نقش‌هایی را می‌گیرد که سازمان دارد.",
 )
+NO_RIGHTS = define(
+    "organisation-without-rights",
+    403,
+    en="{org} has no key in force on the log, or no accreditation; a token of another authority cannot stand for them.",
+    fa="{org} در دفتر رویداد کلید معتبر یا اعتبارنامه‌ی نافذی ندارد؛ توکن مرجعی دیگر جای آن‌ها را نمی‌گیرد.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a request brought. Exactly one of `grant` and `signature` is there."""
+    """What a request brought. Exactly one of `grant`, `vouched` and `signature` is there."""
 
     grant: Grant | None = None
+    vouched: Vouched | None = None
     request: http_signature.Request | None = None
     signature: Signature | None = None
 
     @property
     def client(self) -> str | None:
         """The organisation, where the token proves it already."""
-        return self.grant.org if self.grant is not None else None
+        by = self.grant or self.vouched
+        return by.org if by is not None else None
+
+    @property
+    def kind(self) -> str:
+        """For the log of requests."""
+        return "token" if self.grant is not None else "authority" if self.vouched is not None else "signature"
 
     def access(self, node: Node, now: int, once: Once) -> Access:
         """The view of who asks; `now` in ms. In the node's thread. Raises `key-unknown`, `key-not-in-force`,
-        `credential-wrong`, `request-replayed`, and as `http_signature.verify`."""
+        `organisation-without-rights`, `credential-wrong`, `request-replayed`, and as `http_signature.verify`."""
+        if self.vouched is not None:
+            return standing(node, self.vouched, now)
         if self.grant is not None:
             org, _ = in_force(node, self.grant.kid, now)
             if org != self.grant.org:
@@ -75,7 +92,12 @@ class Credential:
         return Access(node, org, now)
 
     def again(self, node: Node, org: str, now: int) -> Access:
-        """The view of who asked before and still listens. Raises `key-not-in-force`, `token-invalid` when that ended."""
+        """The view of who asked before and still listens. Raises `key-not-in-force`, `token-invalid`,
+        `organisation-without-rights` when that ended."""
+        if self.vouched is not None:
+            if self.vouched.expires <= now // 1000:
+                raise Problem(TOKEN_INVALID)
+            return standing(node, self.vouched, now)
         if self.grant is not None:
             if self.grant.expires <= now // 1000:
                 raise Problem(TOKEN_INVALID)
@@ -84,6 +106,16 @@ class Credential:
         assert self.signature is not None
         in_force(node, self.signature.kid, now)
         return Access(node, org, now)
+
+
+def standing(node: Node, vouched: Vouched, now: int) -> Access:
+    """What an organisation may do for which another authority vouches: what the log gives it, and never more; `now` in ms.
+
+    Raises `organisation-without-rights`: with no key in force it could do nothing by itself either."""
+    access = Access(node, vouched.org, now, vouched.roles)
+    if not access.held or not node.key_owners.has_key(vouched.org, now):
+        raise Problem(NO_RIGHTS, org=vouched.org)
+    return access
 
 
 def check(request: http_signature.Request, signature: Signature, key: PublicKey, now: int) -> None:
@@ -106,14 +138,20 @@ def in_force(node: Node, kid: str, now: int) -> tuple[str, PublicKey]:
     return value["org"], PublicKey.from_jwk(value["jwk"])
 
 
+def bearer(headers: Mapping[str, str]) -> str | None:
+    """The access token that a request brings, whoever's it is (RFC 6750 §2.1)."""
+    given = headers.get("authorization", "")
+    return given[7:].strip() if given[:7].lower() == "bearer " else None
+
+
 def read(
     method: str, target: str, headers: Mapping[str, str], body: bytes | None, tokens: Tokens, now: int
 ) -> Credential:
     """What a request brings; `now` in s. `body`: None where it comes as a stream, to be compared with its digest by who
     reads it. Raises `not-authenticated`, `token-invalid`, `http-signature-…`, `content-digest-wrong`."""
-    given = headers.get("authorization", "")
-    if given[:7].lower() == "bearer ":
-        return Credential(grant=tokens.read(given[7:].strip(), now))
+    token = bearer(headers)
+    if token is not None:
+        return Credential(grant=tokens.read(token, now))
     if "signature-input" not in headers:
         raise Problem(NOT_AUTHENTICATED)
     request = http_signature.Request(method, target, headers)

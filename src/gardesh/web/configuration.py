@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
+from gardesh.exchange.authority_settings import Authority
 from gardesh.exchange.stream_settings import Jetstream
 from gardesh.model.problem import Problem, define
 
@@ -184,6 +185,7 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     operations: Operations = field(default_factory=Operations)
     telemetry: Telemetry = field(default_factory=Telemetry)
     jetstream: Jetstream = field(default_factory=Jetstream)
+    authorities: list[Authority] = field(default_factory=list)
 
 
 def load(file: Path) -> Configuration:
@@ -222,6 +224,12 @@ def _check(made: Configuration, file: str) -> None:
                 raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=str(error)) from None
     for key, reason in made.jetstream.faults():
         raise Problem(CONFIGURATION_WRONG, file=file, place=f"jetstream.{key}", reason=reason)
+    for n, authority in enumerate(made.authorities):
+        for key, reason in authority.faults():
+            raise Problem(CONFIGURATION_WRONG, file=file, place=f"authorities[{n}].{key}", reason=reason)
+        if authority.issuer in (a.issuer for a in made.authorities[:n]):
+            place, reason = f"authorities[{n}].issuer", "another section has the same"
+            raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
     if made.listen.url:
         try:
             parts = urlsplit(made.listen.url)
@@ -238,8 +246,10 @@ def _check(made: Configuration, file: str) -> None:
 
 
 def settings() -> Iterator[tuple[str, str, str, Any, str]]:
-    """Every key: section, name, type, default, what it means."""
+    """Every key: section (in brackets where there may be several), name, type, default, what it means."""
     for section, kind in get_type_hints(Configuration).items():
+        if get_origin(kind) is list:
+            (kind,), section = get_args(kind), f"[{section}]"
         empty = kind()
         for name, hint in get_type_hints(kind, include_extras=True).items():
             plain, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
@@ -250,16 +260,20 @@ def settings() -> Iterator[tuple[str, str, str, Any, str]]:
 def _written(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " | ".join(get_args(kind))
+    if get_origin(kind) is list:
+        return f"list[{_written(get_args(kind)[0])}]"
     return str(kind) if get_origin(kind) else str(kind.__name__)
 
 
 def printed() -> str:
-    """The defaults as a TOML file with comments."""
+    """The defaults as a TOML file with comments. A section of which there may be several, or none, is a comment itself."""
     lines: list[str] = []
     last = ""
     for section, name, _, default, said in settings():
+        comment = "# " if section.startswith("[") else ""
         if section != last:
-            lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
+            lines += ["", f"{comment}[{section}]"] if lines else [f"[{section}]"]
             last = section
-        lines += [f"# {said}", f"{name} = {msgspec.json.encode(default).decode()}"]
+        value = "{}" if default == {} else msgspec.json.encode(default).decode()
+        lines += [f"{comment}# {said}", f"{comment}{name} = {value}"]
     return "\n".join(lines) + "\n"

@@ -49,6 +49,12 @@ class Counts:
             "Other nodes whose logs were found to have two histories.",
             registry=self.registry,
         )
+        self.authorities = Counter(
+            "gardesh_authority_keys",
+            "Times that keys of another authority were asked for, by what came of it.",
+            ("issuer", "outcome"),
+            registry=self.registry,
+        )
         self.size = Gauge("gardesh_log_size", "Documents on the log.", registry=self.registry)
         self.waiting = Gauge("gardesh_waiting", "Requests that wait for the record.", registry=self.registry)
 

@@ -13,7 +13,7 @@ from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestB
 from gardesh import wire
 from gardesh.web.answer import PROBLEM
 
-SIGNED: list[dict[str, list[str]]] = [{"token": []}, {"signature": []}]
+SIGNED: list[dict[str, list[str]]] = [{"token": []}, {"signature": []}, {"authority": []}]
 """Who asks has to be known."""
 OPEN: list[dict[str, list[str]]] = [{}]
 """Anybody may ask."""

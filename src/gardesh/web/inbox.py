@@ -121,7 +121,7 @@ async def stream(
     """Each event's `id` is the notice's, so that a client goes on by itself where the line was cut. Acknowledging is still
     the consumer's to do. The stream ends with the token, or with the key."""
     service = service_of(request)
-    credential = service.credential(request)
+    credential = await service.credential(request)
     given = min(int(last_event_id), LAST) if last_event_id and last_event_id.isdecimal() else None
 
     def question(node: Node) -> tuple[str, int]:

@@ -79,6 +79,7 @@ class Server:
         try:
             self.http = self._server(held[0], blobs)
             self.service.stopping = lambda: self.http.should_exit
+            self.service.authorities.hear(self._heard)
         except BaseException:
             self.desk.close()
             self.bound.close()
@@ -112,6 +113,11 @@ class Server:
             beside.append(Cosigner(self.service, policy, self.report))
         app = application(self.service, beside, self.report)
         return Http(uvicorn.Config(app, **settings), self.service, self.report)
+
+    def _heard(self, issuer: str, fault: Exception | None) -> None:
+        self.service.counts.authorities.labels(issuer, "failed" if fault else "answered").inc()
+        if fault is not None:
+            self.report.event("authority-away", issuer=issuer, reason=str(fault) or type(fault).__name__)
 
     def run(self) -> None:
         """Serve until told to stop; then answer what is under way, keep the checkpoint, and close the node."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from litestar import Request
 
 from gardesh.access import Access
+from gardesh.exchange.authority import Authorities
 from gardesh.intake import Answer
 from gardesh.model.document import parse, verify
 from gardesh.model.problem import Problem
@@ -54,23 +55,29 @@ class Service:
     traces: Traces = field(init=False)
     peers: Peers = field(init=False)
     outward: Outward = field(init=False)
+    authorities: Authorities = field(init=False)
 
     def __post_init__(self) -> None:
         self.once = Once(since=self.desk.clock() // 1000)
         self.rate = Rate(self.configuration.limits.rate, self.configuration.limits.burst)
         self.traces = Traces(self.configuration.telemetry.endpoint, self.configuration.telemetry.share)
+        self.authorities = Authorities(self.configuration.authorities, self.url)
 
-    def credential(self, request: Asked, body: bytes | None = b"") -> Credential:
-        """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, and
-        `too-many-requests`."""
+    async def credential(self, request: Asked, body: bytes | None = b"") -> Credential:
+        """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, as
+        `Authorities.read`, and `too-many-requests`."""
         now = self.desk.clock() // 1000
+        token = authentication.bearer(request.headers)
         try:
-            target = self.target(request)
-            found = authentication.read(request.method, target, request.headers, body, self.tokens, now)
+            if token is not None and self.authorities and not self.tokens.mints(token):
+                found = Credential(vouched=await self.authorities.read(token, now))
+            else:
+                target = self.target(request)
+                found = authentication.read(request.method, target, request.headers, body, self.tokens, now)
         except Problem:
             self.anonymous(request)
             raise
-        request.scope["state"]["by"] = "token" if found.grant is not None else "signature"
+        request.scope["state"]["by"] = found.kind
         self.rate.take(found.client or address(request), time.monotonic())
         return found
 
@@ -84,7 +91,7 @@ class Service:
 
     async def ask(self, request: Asked, question: Callable[[Access], T], body: bytes | None = b"") -> T:
         """What `question` finds for who asks. Raises what it raises, and whatever is wrong with the credential."""
-        return await self.ask_as(self.credential(request, body), question)
+        return await self.ask_as(await self.credential(request, body), question)
 
     async def ask_as(self, credential: Credential, question: Callable[[Access], T]) -> T:
         """As `ask`, of a credential that was read before: it is used once."""

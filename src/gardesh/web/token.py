@@ -70,6 +70,11 @@ class Tokens:
         body = f"{_HEADER}.{base64url_encode(encode(claims))}"
         return f"{body}.{base64url_encode(self._seal(body))}"
 
+    @staticmethod
+    def mints(token: str) -> bool:
+        """Whether a token has the form of these; whether it is one, `read` says."""
+        return token.startswith(f"{_HEADER}.")
+
     def read(self, token: str, now: int) -> Grant:
         """What a token grants. Raises `token-invalid`."""
         body, _, seal = token.rpartition(".")

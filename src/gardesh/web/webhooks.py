@@ -42,7 +42,7 @@ async def make(request: Asked, data: JSONBody[wire.WebhookWanted]) -> Response[b
     it is sent. Tried again for about three days; then given up and told in `deliveries`. Answer with 2xx to take a notice,
     with 410 to have no more."""
     service = service_of(request)
-    credential = service.credential(request, await request.body())
+    credential = await service.credential(request, await request.body())
     org = await service.ask_as(credential, lambda access: access.org)
     await service.outward.resolved(data.url)
 
