@@ -69,6 +69,8 @@ def test_every_key_says_what_it_means() -> None:
         ("[[authorities]]\nalgorithms = ['HS256']", "authorities[0].algorithms[0]"),
         ("[[authorities]]\nalgorithms = []", "authorities[0].algorithms"),
         ("[[authorities]]\nskew_seconds = 3000", "authorities[0].skew_seconds"),
+        ("[limits]\nuploads_bytes = 10\nattachment_bytes = 11", "limits.uploads_bytes"),
+        ("[limits]\nuploads_seconds = 59", "limits.uploads_seconds"),
         ("[listen", "TOML"),
         ("\ud800", "TOML"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import socket
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,8 +24,8 @@ from gardesh.client import call as calls
 from gardesh.model import http_signature
 from gardesh.model.problem import Problem
 from gardesh.record.blobs import Blobs
-from gardesh.record.uploads import Uploads
-from gardesh.web.attachments import asked_range
+from gardesh.record.uploads import UNFINISHED, Uploads
+from gardesh.web.attachments import asked_range, upkeep
 from market import Market, application, key_of
 
 PARTIAL = "application/partial-upload"
@@ -140,6 +142,87 @@ def test_unfinished_uploads_and_bytes_are_limited(tmp_path: Path) -> None:
         assert begin(ali)
 
 
+def test_the_bytes_of_unfinished_uploads_are_limited_together(tmp_path: Path) -> None:
+    limits = "[limits]\nuploads_bytes = 10\nattachment_bytes = 8\n"
+    with serving(Market(), tmp_path, limits) as served, served.by("ali") as ali, served.by("sara") as sara:
+        first, second = begin(ali), begin(ali)
+        assert part(ali, first, 0, b"x" * 6).status_code == 200
+        refused = part(ali, second, 0, b"y" * 5)
+        assert (refused.status_code, refused.json()["code"]) == (413, "uploads-too-large")
+        assert ali.head(f"/v1/uploads/{second}").headers["upload-offset"] == "0"
+        assert part(ali, second, 0, b"y" * 4).status_code == 200
+        assert part(ali, first, 6, b"x").json()["code"] == "uploads-too-large"
+        assert part(sara, begin(sara), 0, b"z" * 8).status_code == 200  # others' count apart
+        assert ali.delete(f"/v1/uploads/{second}").status_code == 204
+        assert part(ali, first, 6, b"xx", last=True).json()["digest"]
+        assert part(ali, begin(ali), 0, b"w" * 8).status_code == 200  # what is whole no longer counts
+
+
+def test_what_nobody_goes_on_with_is_removed_after_the_configured_time(tmp_path: Path) -> None:
+    def age(upload: str, by: int) -> None:
+        (path,) = tmp_path.glob(f"{UNFINISHED}*-{upload}")
+        os.utime(path, (time.time() - by,) * 2)
+
+    with (
+        serving(Market(), tmp_path, "[limits]\nuploads_seconds = 1000\nattachment_bytes = 50\n") as served,
+        served.by("ali") as ali,
+    ):
+        old, young, whole = begin(ali), begin(ali), begin(ali)
+        part(ali, old, 0, b"x")
+        part(ali, young, 0, b"x")
+        digest = part(ali, whole, 0, b"whole", last=True).json()["digest"]
+        age(old, 1001)
+        age(young, 900)
+        size, left = ali.head(f"/v1/uploads/{young}").headers["upload-limit"].split(", ")
+        assert size == "max-size=50"
+        assert 0 < int(left.removeprefix("max-age=")) <= 100
+        begun = ali.post("/v1/uploads").headers["upload-limit"]
+        assert begun == "max-size=50, max-age=1000"  # and beginning one removed the old one
+        assert ali.head(f"/v1/uploads/{old}").status_code == 404
+        assert part(ali, young, 1, b"y").json()["offset"] == 2
+        assert served.server.service.blobs.size_of(bytes.fromhex(digest)) == 5
+
+
+def test_they_are_removed_without_anybody_asking(tmp_path: Path) -> None:
+    """By a service that starts, and from then on in turns."""
+    uploads = Uploads(Blobs(tmp_path), 5, 1 << 20)
+
+    def abandoned() -> None:
+        uploads.start("ali")
+        for path in tmp_path.glob(f"{UNFINISHED}*"):
+            os.utime(path, (time.time() - 1001,) * 2)
+
+    abandoned()
+    with serving(Market(), tmp_path, "[limits]\nuploads_seconds = 1000\n") as served:
+        until(lambda: not list(tmp_path.glob(f"{UNFINISHED}*")))
+        until(lambda: "gardesh_uploads_removed_total 1.0" in served.nobody.get("/metrics").text)
+
+        async def turns() -> None:
+            async with upkeep(served.server.service, look=0.01):
+                for _ in range(2):
+                    abandoned()
+                    while list(tmp_path.glob(f"{UNFINISHED}*")):
+                        await asyncio.sleep(0.01)
+
+        asyncio.run(asyncio.wait_for(turns(), 60))
+
+
+def test_what_is_written_to_in_this_moment_is_not_removed(tmp_path: Path) -> None:
+    uploads = Uploads(Blobs(tmp_path), 3, 1 << 20, 1000)
+    name = uploads.start("ali")
+    path = uploads._path("ali", name)
+    with uploads.writing("ali", name, 0) as growing:
+        os.utime(path, (time.time() - 2000,) * 2)
+        assert uploads.clean() == 0
+        growing.write(b"x")
+    assert uploads.clean() == 0
+    os.utime(path, (time.time() - 2000,) * 2)
+    assert uploads.clean() == 1
+    with pytest.raises(Problem) as caught, uploads.writing("ali", name, 1):
+        pass
+    assert caught.value.code == "no-such-upload"
+
+
 def attached(served: Served, data: bytes) -> tuple[str, str]:
     """A document of ali's that names an attachment, and its digest."""
     served.do(lambda market: market.area())
@@ -230,7 +313,7 @@ def test_nobody_gets_at_an_attachment_by_naming_it(served: Served) -> None:
 def test_what_is_whole_cannot_be_written_to_any_more(tmp_path: Path) -> None:
     """Neither while it is given its name, nor by who had it open before."""
     blobs = Blobs(tmp_path / "blobs")
-    uploads = Uploads(blobs, 3)
+    uploads = Uploads(blobs, 3, 1 << 20)
     digest, _ = blobs.put(io.BytesIO(b"whole"), "sara")
     name = uploads.start("ali")
     path = uploads._path("ali", name)
@@ -265,7 +348,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
 blobs = Blobs(Path(sys.argv[1]))
 for attempt in (lambda: blobs.put(io.BytesIO(bytes(100_000))), lambda: grow()):
     def grow():
-        uploads = Uploads(blobs, 2)
+        uploads = Uploads(blobs, 2, 1 << 20)
         name = uploads.start("ali")
         with uploads.writing("ali", name, 0) as growing:
             growing.write(bytes(100_000))
@@ -281,7 +364,7 @@ for attempt in (lambda: blobs.put(io.BytesIO(bytes(100_000))), lambda: grow()):
 
 
 def test_two_do_not_write_to_one_upload(tmp_path: Path) -> None:
-    uploads = Uploads(Blobs(tmp_path / "blobs"), 3)
+    uploads = Uploads(Blobs(tmp_path / "blobs"), 3, 1 << 20)
     name = uploads.start("ali")
     with uploads.writing("ali", name, 0) as first:
         first.write(b"x")

@@ -129,7 +129,7 @@ class Blobs:
             return None
 
     def clean(self, older_than: float = 86_400) -> int:
-        """Remove what interrupted uploads left, if nobody wrote to it for so many seconds; returns how many."""
+        """Remove what a `put` that was cut off left, if nobody wrote to it for so many seconds; returns how many."""
         gone = 0
         for path in self.folder.glob(f"{INCOMING}*"):
             try:

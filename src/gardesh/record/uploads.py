@@ -1,7 +1,7 @@
 """Uploads under way: files that grow beside the blobs, each of one owner, until they are whole.
 
-What was acknowledged is durable: an upload goes on after a crash where its file ends. One that nobody wrote to for a day
-is removed (`Blobs.clean`).
+What was acknowledged is durable: an upload goes on after a crash where its file ends. One that nobody wrote to for long is
+removed (`clean`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import fcntl
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from gardesh.model.problem import Problem, define
-from gardesh.record.blobs import BLOB_TOO_LARGE, INCOMING, Blobs, full
+from gardesh.record.blobs import BLOB_TOO_LARGE, Blobs, full
 
 NO_SUCH_UPLOAD = define(
     "no-such-upload",
@@ -43,26 +44,68 @@ UPLOADS_TOO_MANY = define(
     en="{count} of your uploads are unfinished; finish or cancel one first.",
     fa="{count} بارگذاری شما ناتمام است؛ نخست یکی را تمام یا لغو کنید.",
 )
+UPLOADS_TOO_LARGE = define(
+    "uploads-too-large",
+    413,
+    en="Your unfinished uploads would have more than {limit} bytes together; finish or cancel one first.",
+    fa="بارگذاری‌های ناتمام شما روی‌هم بیش از {limit} بایت می‌شود؛ نخست یکی را تمام یا لغو کنید.",
+)
+UNFINISHED = ".upload-"
+DONE = f"{UNFINISHED}done-"
+DAY = 86_400
 _ID = re.compile("[0-9a-f]{32}")
 
 
 class Uploads:
     """The uploads of one node. Several processes may use them at once; one writes to an upload at a time."""
 
-    def __init__(self, blobs: Blobs, most: int) -> None:
-        """`most`: how many unfinished uploads an owner may have."""
-        self.blobs, self.most = blobs, most
+    def __init__(self, blobs: Blobs, most: int, most_bytes: int, seconds: int = DAY) -> None:
+        """`most`: how many unfinished uploads an owner may have, and `most_bytes` of what size together. `seconds`: after how
+        long without a write one is removed."""
+        self.blobs, self.most, self.most_bytes, self.seconds = blobs, most, most_bytes, seconds
 
     def start(self, owner: str) -> str:
         """A new, empty upload; returns its id, which cannot be guessed. Raises `uploads-too-many`."""
         self.blobs.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.blobs.clean()
-        count = sum(1 for _ in self.blobs.folder.glob(f"{INCOMING}{_short(owner)}-*"))
+        self.clean()
+        count = len(self._unfinished(owner))
         if count >= self.most:
             raise Problem(UPLOADS_TOO_MANY, count=count)
         name = secrets.token_hex(16)
         os.close(os.open(self._path(owner, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         return name
+
+    def clean(self) -> int:
+        """Remove each upload that nobody wrote to for `seconds`, and what is remembered of those that were finished before
+        that; returns how many were unfinished. One that is written to in this moment stays."""
+        gone = 0
+        for path in self.blobs.folder.glob(f"{UNFINISHED}*"):
+            with suppress(OSError), path.open("rb") as file:  # or somebody writes, or it is gone meanwhile
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - os.fstat(file.fileno()).st_mtime >= self.seconds:
+                    path.unlink()
+                    gone += not path.name.startswith(DONE)
+        return gone
+
+    def remaining(self, owner: str, name: str) -> int:
+        """For how many seconds it is kept if nobody writes to it. Raises `no-such-upload`."""
+        try:
+            since = time.time() - self._path(owner, name).stat().st_mtime
+        except FileNotFoundError:
+            raise Problem(NO_SUCH_UPLOAD, id=name[:64]) from None
+        return min(max(0, int(self.seconds - since)), self.seconds)
+
+    def besides(self, owner: str, name: str) -> int:
+        """The bytes of all other unfinished uploads of its owner."""
+        sizes = 0
+        for path in self._unfinished(owner):
+            if path != self._path(owner, name):
+                with suppress(FileNotFoundError):
+                    sizes += path.stat().st_size
+        return sizes
+
+    def _unfinished(self, owner: str) -> list[Path]:
+        return list(self.blobs.folder.glob(f"{UNFINISHED}{_short(owner)}-*"))
 
     def offset(self, owner: str, name: str) -> int:
         """How many bytes of it are here. Raises `no-such-upload`."""
@@ -112,7 +155,7 @@ class Uploads:
         return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
     def done(self, owner: str, name: str) -> tuple[bytes, int] | None:
-        """What an upload became that was finished within the last day: its answer may have been lost."""
+        """What an upload became that was finished not long ago (`seconds`): its answer may have been lost."""
         try:
             digest, size = self._done(owner, name).read_text(encoding="ascii").split()
         except FileNotFoundError:
@@ -121,7 +164,7 @@ class Uploads:
 
     def _done(self, owner: str, name: str) -> Path:
         path = self._path(owner, name)
-        return path.with_name(f"{INCOMING}done-{path.name.removeprefix(INCOMING)}")
+        return path.with_name(DONE + path.name.removeprefix(UNFINISHED))
 
     def cancel(self, owner: str, name: str) -> None:
         """Forget an upload. Raises `no-such-upload`, and `upload-busy` while it is written to."""
@@ -132,7 +175,7 @@ class Uploads:
     def _path(self, owner: str, name: str) -> Path:
         if _ID.fullmatch(name) is None:
             raise Problem(NO_SUCH_UPLOAD, id=name[:64])
-        return self.blobs.folder / f"{INCOMING}{_short(owner)}-{name}"
+        return self.blobs.folder / f"{UNFINISHED}{_short(owner)}-{name}"
 
 
 class Growing:
@@ -144,15 +187,19 @@ class Growing:
         self.keep = False
 
     def write(self, data: bytes) -> None:
-        """Raises `blob-too-large`."""
-        self.size += len(data)
-        if self.size > self.limit:
+        """Raises `blob-too-large`, `uploads-too-large`."""
+        size = self.size + len(data)
+        if size > self.limit:
             raise Problem(BLOB_TOO_LARGE, limit=self.limit)
+        uploads = self._uploads
+        if data and uploads.besides(self._owner, self._name) + size > uploads.most_bytes:
+            raise Problem(UPLOADS_TOO_LARGE, limit=uploads.most_bytes)
         self.file.write(data)
+        self.size = size
 
     def finish(self) -> tuple[bytes, int]:
         """It is whole, and becomes a blob while nobody else can write to it: its SHA-256 and size. What it became is
-        remembered for a day."""
+        remembered for as long as an unfinished one."""
         self.keep = True
         self.file.flush()
         found = self._uploads.blobs.adopt(self._uploads._path(self._owner, self._name), self._owner)

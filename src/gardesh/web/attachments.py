@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Annotated
 from urllib.parse import quote
@@ -42,8 +43,33 @@ Id = Annotated[str, PathParameter(description="The upload.")]
 EXAMPLE = {"id": ID, "offset": 0, "digest": None}
 
 
+LOOK = 60.0
+"""How often, in seconds, it is looked for uploads that nobody goes on with."""
+
+
 def uploads(service: Service) -> Uploads:
-    return Uploads(service.blobs, service.configuration.limits.uploads)
+    limits = service.configuration.limits
+    return Uploads(service.blobs, limits.uploads, limits.uploads_bytes, limits.uploads_seconds)
+
+
+@asynccontextmanager
+async def upkeep(service: Service, look: float = LOOK) -> AsyncIterator[None]:
+    """Within, uploads that nobody goes on with are removed."""
+
+    async def run() -> None:
+        while True:
+            try:
+                service.counts.uploads.inc(await asyncio.to_thread(uploads(service).clean))
+            except Exception as fault:  # noqa: BLE001 it is tried again, and whoever runs the service is told
+                service.desk.faults(fault)
+            await asyncio.sleep(look)
+
+    task = asyncio.get_running_loop().create_task(run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @post(
@@ -57,11 +83,20 @@ def uploads(service: Service) -> Uploads:
     security=SIGNED,
 )
 async def begin(request: Asked) -> Response[bytes]:
-    """An attachment is sent before the document that names it, in as many parts as it takes."""
+    """An attachment is sent before the document that names it, in as many parts as it takes. Upload-Limit says how large it
+    may be, and for how many seconds it is kept without another part. Of what is unfinished, an organisation has a bounded
+    number and bounded bytes."""
     service = service_of(request)
     org = await service.ask(request, lambda access: access.org)
-    name = await asyncio.to_thread(uploads(service).start, org)
-    return told(wire.Upload(name, 0, None), 201)
+    held = uploads(service)
+    name = await asyncio.to_thread(held.start, org)
+    made = told(wire.Upload(name, 0, None), 201)
+    made.headers["upload-limit"] = limit_of(held, held.seconds)
+    return made
+
+
+def limit_of(held: Uploads, seconds: int) -> str:
+    return f"max-size={held.blobs.limit}, max-age={seconds}"
 
 
 def told(upload: wire.Upload, status: int = 200) -> Response[bytes]:
@@ -86,6 +121,8 @@ async def offset(request: Asked, name: Id) -> Response[None]:
     size = done[1] if done is not None else await asyncio.to_thread(held.offset, org, name)
     whole = "?0" if done is None else "?1"
     headers = {"upload-offset": str(size), "upload-complete": whole, "cache-control": "no-store"}
+    if done is None:
+        headers["upload-limit"] = limit_of(held, await asyncio.to_thread(held.remaining, org, name))
     return Response(None, headers=headers, media_type="text/plain")
 
 

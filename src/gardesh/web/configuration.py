@@ -62,6 +62,13 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 64 << 20
     attachment_bytes: Annotated[int, Meta(ge=0, description="The largest attachment, in bytes.")] = 8 << 30
     uploads: Annotated[int, Meta(ge=1, description="Unfinished uploads of one organisation, at most.")] = 16
+    uploads_bytes: Annotated[
+        int, Meta(ge=0, description="Bytes of the unfinished uploads of one organisation together, at most.")
+    ] = 16 << 30
+    uploads_seconds: Annotated[
+        int,
+        Meta(ge=60, le=31_536_000, description="After how long without a byte an upload is removed."),
+    ] = 86_400
     streams: Annotated[int, Meta(ge=0, description="Event streams of one organisation at once, at most.")] = 8
     page: Annotated[int, Meta(ge=1, le=1000, description="Items of one page, at most.")] = 200
     waiting: Annotated[
@@ -230,6 +237,9 @@ def _check(made: Configuration, file: str) -> None:
         if authority.issuer in (a.issuer for a in made.authorities[:n]):
             place, reason = f"authorities[{n}].issuer", "another section has the same"
             raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
+    if made.limits.uploads_bytes < made.limits.attachment_bytes:
+        reason = f"it is less than attachment_bytes ({made.limits.attachment_bytes})"
+        raise Problem(CONFIGURATION_WRONG, file=file, place="limits.uploads_bytes", reason=reason)
     if made.listen.url:
         try:
             parts = urlsplit(made.listen.url)

@@ -49,6 +49,11 @@ class Counts:
             "Other nodes whose logs were found to have two histories.",
             registry=self.registry,
         )
+        self.uploads = Counter(
+            "gardesh_uploads_removed",
+            "Uploads that nobody went on with, removed.",
+            registry=self.registry,
+        )
         self.authorities = Counter(
             "gardesh_authority_keys",
             "Times that keys of another authority were asked for, by what came of it.",

@@ -16,6 +16,7 @@ from gardesh.listening import listen, url_of
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
 from gardesh.web.application import Beside, application
+from gardesh.web.attachments import upkeep
 from gardesh.web.configuration import Configuration
 from gardesh.web.cosigner import Cosigner, policy_of
 from gardesh.web.desk import Desk, now
@@ -36,6 +37,7 @@ class Http(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         async with AsyncExitStack() as beside:
+            await beside.enter_async_context(upkeep(self.service))
             if self.service.configuration.jetstream.servers:
                 from gardesh.web import stream
 
