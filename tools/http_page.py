@@ -16,7 +16,7 @@ def page() -> str:
         "# The HTTP API",
         "",
         "Made from the program (`tools/check_docs.py --write`). A node serves the same as OpenAPI 3.1 at `/openapi.json`, with schemas",
-        "and an example for every operation, and `gardesh serve --print-openapi` prints it.",
+        "and examples of every parameter, body and answer, and `gardesh serve --print-openapi` prints it.",
         "How to use it: [with curl](../howto/http-with-curl.md).",
         "",
         made["info"]["description"],
@@ -47,8 +47,8 @@ def parameters(operation: Any) -> list[str]:
 
 
 def answers(operation: Any) -> list[str]:
-    good = {s: r for s, r in operation["responses"].items() if s.startswith("2")}
-    refused = sorted(s for s in operation["responses"] if not s.startswith("2"))
+    good = {s: r for s, r in operation["responses"].items() if s < "400"}
+    refused = sorted(s for s in operation["responses"] if s not in good)
     lines = [
         f"- {status}: {', '.join(f'`{k}`' for k in response.get('content') or {}) or 'no body'}. {response['description']}"
         for status, response in good.items()

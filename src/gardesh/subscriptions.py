@@ -126,17 +126,22 @@ class Subscriptions:
             self.store.run(_WHERE, upto, ACTIVE, 0, 0, access.now, "", name)
         return self.get(access.org, name)
 
-    def deliveries(self, org: str, name: str, limit: int) -> list[dict[str, Any]]:
-        """What was sent of a webhook, the newest first. Raises `no-such-webhook`."""
+    def deliveries(
+        self, org: str, name: str, limit: int, before: int | None = None
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """What was sent of a webhook, the newest first; and before which entry to go on, where there are more. Raises
+        `no-such-webhook`."""
         self.get(org, name)
         rows = self.store.rows(
-            'SELECT at, "first", "last", outcome FROM deliveries WHERE org = ? AND channel = ? ORDER BY id DESC LIMIT ?',
-            org, f"webhook:{name}", limit,
+            'SELECT id, at, "first", "last", outcome FROM deliveries WHERE org = ? AND channel = ? AND id < ?'
+            " ORDER BY id DESC LIMIT ?",
+            org, f"webhook:{name}", (1 << 63) - 1 if before is None else before, limit + 1,
         )  # fmt: skip
-        return [
+        told = [
             {"at": iso(at), "first": first, "last": last, "outcome": outcome}
-            for at, first, last, outcome in rows
+            for _, at, first, last, outcome in rows[:limit]
         ]
+        return told, rows[limit - 1][0] if len(rows) > limit else None
 
     # -- sending ------------------------------------------------------------------------------------------
 

@@ -344,6 +344,7 @@ class Deliveries(Struct):
     """Attempts, the newest first."""
 
     deliveries: list[Delivery]
+    next: str | None = None
 
 
 class SlotName(Struct, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cbor2
 import jsonschema_rs
 import pytest
 import schemathesis
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from served import Served
+from test_uploads import attached
 
+from gardesh.model.canonical import base64url_encode
 from gardesh.web.application import V1
 
 
@@ -50,9 +53,62 @@ def test_every_operation_has_examples_that_hold(description: Any) -> None:
                 schema = {**media["schema"], "components": description["components"]}
                 for example in media["examples"].values():
                     jsonschema_rs.validate(schema, example["value"])
-        if method in ("post", "patch") and "requestBody" in op:
-            for media in op["requestBody"]["content"].values():
-                assert media.get("examples") or "$ref" in media["schema"], (path, method)
+        for kind, media in op.get("requestBody", {}).get("content", {}).items():
+            assert media.get("examples"), (path, method)
+            if kind.endswith("json"):
+                schema = {**media["schema"], "components": description["components"]}
+                for example in media["examples"].values():
+                    jsonschema_rs.validate(schema, example["value"])
+        for parameter in op.get("parameters", []):
+            assert parameter.get("examples"), (path, parameter["name"])
+            for example in parameter["examples"].values():
+                jsonschema_rs.validate(parameter["schema"], example["value"])
+
+
+def test_who_has_to_be_known_may_be_unknown_or_have_no_rights(description: Any) -> None:
+    for path, method, op in operations(description):
+        if any("signature" in way for way in op["security"]):
+            assert {"401", "403"} <= set(op["responses"]), (path, method)
+
+
+def test_what_has_a_tag_is_not_sent_twice(served: Served) -> None:
+    """Exactly the answers of which the description says so have an ETag; with it in If-None-Match they come as 304."""
+    document, digest = attached(served, b"a plan of the stall")
+    named = {
+        "name": document, "digest": digest, "pack": "core", "register": "organisations", "key": "ali",
+        "path": "0/000.p/1",
+    }  # fmt: skip
+    asked = {"purpose": "look", "kind": "none", "value": "none", "part": "opened"}
+    conditional = set()
+    with served.by("ali") as ali:
+        kid = next(iter(cbor_keys(ali.get("/.well-known/scitt-keys").content)))
+        described = ali.get("/openapi.json").json()
+        for path, method, op in operations(described):
+            if method != "get" or path.endswith("/stream") or "/webhooks/{" in path:
+                continue
+            ways = op["responses"]
+            known = {**named, "kid": kid}
+            place = path.format(**{k: v for k, v in known.items() if f"{{{k}}}" in path})
+            taken = {p["name"] for p in op.get("parameters", []) if p["in"] == "query"}
+            query = {k: v for k, v in asked.items() if k in taken}
+            first = ali.get(place, params=query)
+            assert first.status_code == 200, (place, first.text)
+            assert ("etag" in first.headers) == ("304" in ways), place
+            if "304" not in ways:
+                continue
+            assert "ETag" in ways["200"]["headers"]
+            again = ali.get(place, params=query, headers={"if-none-match": first.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b""), place
+            assert again.headers["etag"] == first.headers["etag"]
+            other = ali.get(place, params=query, headers={"if-none-match": '"other"'})
+            assert (other.status_code, other.content) == (200, first.content), place
+            conditional.add(path)
+    assert len(conditional) >= 15
+
+
+def cbor_keys(data: bytes) -> list[str]:
+    """The names of the keys of a COSE Key Set, as addresses have them."""
+    return [base64url_encode(key[2]) for key in cbor2.loads(data)]
 
 
 def test_bodies_are_described_where_they_are_taken(description: Any) -> None:

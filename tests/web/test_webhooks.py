@@ -175,6 +175,14 @@ def test_what_is_asked_for_again_while_a_notice_is_under_way_comes_again(
     receiver.answering.set()
     until(lambda: outcomes(local, made["id"], "city") == ["taken"] * 4)
     assert receiver.ids() == [*receiver.ids()[:2]] * 2
+    path = f"/v1/webhooks/{made['id']}/deliveries"
+    with local.by("city") as city:
+        told, asked, cursor = [], 0, {}
+        while asked == 0 or cursor["cursor"] is not None:
+            page = city.get(path, params={"limit": 3, **cursor}).json()
+            told, asked, cursor = told + page["deliveries"], asked + 1, {"cursor": page["next"]}
+        assert (told, asked) == (city.get(path).json()["deliveries"], 2)
+        assert city.get(path, params={"cursor": "x"}).json()["code"] == "cursor-malformed"
 
 
 def recorded(market: Market) -> int:

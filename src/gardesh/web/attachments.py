@@ -25,7 +25,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.record.blobs import NO_SUCH_BLOB
 from gardesh.record.uploads import Growing, Uploads
 from gardesh.web import answer
-from gardesh.web.description import HEX, SIGNED, gives, refuses, takes
+from gardesh.web.description import HEX, SIGNED, InParts, gives, refuses, shown, takes
 from gardesh.web.documents import Name, Purpose
 from gardesh.web.service import Asked, Service, service_of
 
@@ -38,8 +38,10 @@ RANGE_WRONG = define(
 ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 PARTIAL = "application/partial-upload"
 PIECE = 1 << 20
-Digest = Annotated[str, PathParameter(description="The SHA-256 of the attachment, in hex.")]
-Id = Annotated[str, PathParameter(description="The upload.")]
+Digest = Annotated[
+    str, PathParameter(description="The SHA-256 of the attachment, in hex.", examples=shown(HEX))
+]
+Id = Annotated[str, PathParameter(description="The upload.", examples=shown(ID))]
 EXAMPLE = {"id": ID, "offset": 0, "digest": None}
 
 
@@ -149,11 +151,19 @@ async def append(
     request: Asked,
     name: Id,
     upload_offset: Annotated[
-        int, HeaderParameter(name="Upload-Offset", ge=0, description="The first byte of this part.")
+        int,
+        HeaderParameter(
+            name="Upload-Offset", ge=0, description="The first byte of this part.", examples=shown(1048576)
+        ),
     ],
     upload_complete: Annotated[
         str,
-        HeaderParameter(name="Upload-Complete", pattern=r"^\?[01]$", description="?1 with the last part."),
+        HeaderParameter(
+            name="Upload-Complete",
+            pattern=r"^\?[01]$",
+            description="?1 with the last part.",
+            examples=shown("?1"),
+        ),
     ] = "?0",
 ) -> Response[bytes]:
     """With a token, what arrived of a part that was cut off stays, and the upload goes on from there. With a signature, the
@@ -209,8 +219,9 @@ async def cancel(request: Asked, name: Id) -> None:
 @get(
     "/documents/{name:str}/attachments/{digest:str}",
     summary="Download an attachment",
+    operation_class=InParts,
     responses={
-        **gives(bytes, "…", says="Its bytes; 206 for a range of them.", kind="application/octet-stream"),
+        **gives(bytes, "…", says="Its bytes.", kind="application/octet-stream"),
         **refuses(401, 403, 404, 416),
     },
     security=SIGNED,

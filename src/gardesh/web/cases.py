@@ -21,17 +21,25 @@ from gardesh.model.problem import Problem
 from gardesh.record.views import CaseRow
 from gardesh.web import answer, paging
 from gardesh.web.answer import REQUEST_MALFORMED
-from gardesh.web.description import CASE, ETAG, HEX, SIGNED, gives, refuses
+from gardesh.web.description import CASE, HEX, SIGNED, Tagged, gives, refuses, sent, shown
 from gardesh.web.documents import Cursor
 from gardesh.web.service import Asked, service_of
 
-Name = Annotated[str, PathParameter(description="The case: the digest of the document that opened it.")]
+Name = Annotated[
+    str,
+    PathParameter(description="The case: the digest of the document that opened it.", examples=shown(CASE)),
+]
 Part = Annotated[
     Literal["opened", "worked"],
-    QueryParameter(description="Cases that the caller opened, or issued a document in."),
+    QueryParameter(
+        description="Cases that the caller opened, or issued a document in.", examples=shown("worked")
+    ),
 ]
 Limit = Annotated[
-    int, QueryParameter(ge=1, le=1000, description="How many at most; the node may give fewer.")
+    int,
+    QueryParameter(
+        ge=1, le=1000, description="How many at most; the node may give fewer.", examples=shown(50)
+    ),
 ]
 WAIT = {
     "slot": "permit:standards", "step": "permit", "key": "standards", "state": "due", "role": "agency", "by": "isiri",
@@ -73,7 +81,7 @@ def page(request: Asked, limit: int) -> int:
         **gives(wire.Cases, {"cases": [ROW], "next": None}, says="A page of cases."),
         **refuses(401),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )
 async def cases(
@@ -112,7 +120,7 @@ async def cases(
         ),
         **refuses(401, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )  # fmt: skip
 async def case(request: Asked, name: Name) -> Response[bytes]:
@@ -134,7 +142,7 @@ async def case(request: Asked, name: Name) -> Response[bytes]:
         **gives(wire.Documents, {"documents": [DESCRIBED], "next": None}, says="A page, in log order."),
         **refuses(401, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )
 async def documents(request: Asked, name: Name, cursor: Cursor = None, limit: Limit = 50) -> Response[bytes]:
@@ -193,7 +201,7 @@ def told(wait: dict[str, Any], access: Access, name: str) -> dict[str, Any]:
         ),
         **refuses(401, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )  # fmt: skip
 async def plan(request: Asked, name: Name) -> Response[bytes]:
@@ -225,7 +233,7 @@ async def plan(request: Asked, name: Name) -> Response[bytes]:
         ),
         **refuses(401, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )  # fmt: skip
 async def why(request: Asked, name: Name) -> Response[bytes]:
@@ -268,7 +276,7 @@ def pieces(live: Any) -> Iterator[dict[str, Any]]:
         ),
         **refuses(401),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )  # fmt: skip
 async def worklist(request: Asked, cursor: Cursor = None, limit: Limit = 50) -> Response[bytes]:
@@ -290,6 +298,7 @@ async def worklist(request: Asked, cursor: Cursor = None, limit: Limit = 50) -> 
     "/drafts",
     status_code=200,
     summary="Draft a document",
+    operation_class=sent({"case": CASE, "step": "permit", "key": "standards", "outcome": "approved"}),
     responses={
         **gives(
             wire.Draft,

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar.datastructures import ResponseHeader
 from litestar.openapi import ResponseSpec
-from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIHeader,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    RequestBody,
+    Schema,
+)
 
 from gardesh import wire
 from gardesh.web.answer import PROBLEM
@@ -32,9 +41,6 @@ PROBLEM_EXAMPLE = {
     "params": {"name": HEX},
     "instance": "urn:uuid:8d6e1f40-3c1d-4d8f-9a35-1f4a9d1c7f10",
 }
-ETAG = [ResponseHeader("ETag", description="For If-None-Match.", documentation_only=True)]
-
-
 KEPT = "\0json:"
 
 
@@ -73,7 +79,8 @@ ANYWHERE = (400, 429, 500, 503)
 
 
 def refuses(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problems that an operation can answer with: these, and what any can."""
+    """The problems that an operation can answer with: these, and what any can. Where who asks has to be known (401), it may be
+    known and have no rights (403)."""
     return {
         status: ResponseSpec(
             wire.ProblemDetails,
@@ -82,7 +89,7 @@ def refuses(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=PROBLEM,
             examples=[Example(value=kept({**PROBLEM_EXAMPLE, "status": status}))],
         )
-        for status in sorted({*statuses, *ANYWHERE})
+        for status in sorted({*statuses, *ANYWHERE, *((403,) if 401 in statuses else ())})
     }
 
 
@@ -98,3 +105,71 @@ def takes(kind: str, schema: Schema, example: Any, says: str) -> type[Operation]
             self.request_body = RequestBody(content=content, description=says, required=True)
 
     return Taking
+
+
+def sent(example: Any) -> type[Operation]:
+    """An operation whose JSON body is described by its handler, with an example of it."""
+
+    @dataclass
+    class Sent(Operation):
+        def __post_init__(self) -> None:
+            assert isinstance(self.request_body, RequestBody)
+            for media in self.request_body.content.values():
+                media.examples = {"example": Example(value=kept(example))}
+
+    return Sent
+
+
+def shown(value: Any) -> list[Example]:
+    """An example of a parameter."""
+    return [Example(value=value)]
+
+
+TEXT = Schema(type=OpenAPIType.STRING)
+TAG = f'"{HEX[:32]}"'
+
+
+@dataclass
+class Tagged(Operation):
+    """An operation whose answer has an entity tag: who holds it already is told so, without a body (RFC 9110 §13.1.2)."""
+
+    def __post_init__(self) -> None:
+        self.asks("If-None-Match", "The ETags of answers that are held already.", TAG)
+        self.tells(200, "ETag", "What it is now, for If-None-Match.")
+        self.answers(304, "It is what If-None-Match names.")
+        self.tells(304, "ETag", "As it was.")
+
+    def asks(self, header: str, says: str, example: str) -> None:
+        """It takes this header."""
+        asked = Parameter(
+            name=header, param_in="header", description=says, required=False, schema=TEXT,
+            examples={"example": Example(value=example)},
+        )  # fmt: skip
+        self.parameters = [*(self.parameters or []), asked]
+
+    def answers(self, status: int, says: str) -> None:
+        """It can answer so, without a described body."""
+        assert self.responses is not None
+        self.responses[str(status)] = OpenAPIResponse(description=says)
+
+    def tells(self, status: int, header: str, says: str) -> None:
+        """That answer has this header."""
+        assert self.responses is not None
+        answer = self.responses[str(status)]
+        assert isinstance(answer, OpenAPIResponse)
+        answer.headers = {**(answer.headers or {}), header: OpenAPIHeader(description=says, schema=TEXT)}
+
+
+@dataclass
+class InParts(Tagged):
+    """And of which a part can be asked for (RFC 9110 §14)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.asks("Range", "The one part that is wanted.", "bytes=1048576-")
+        self.asks("If-Range", "The ETag of what the part belongs to; the whole is given of another.", TAG)
+        assert self.responses is not None
+        whole = self.responses["200"]
+        assert isinstance(whole, OpenAPIResponse)
+        self.responses["206"] = OpenAPIResponse(description="The part of it.", content=whole.content)
+        self.tells(206, "Content-Range", "Which part it is, and of how many bytes.")

@@ -16,7 +16,7 @@ from gardesh.model.calendar import iso
 from gardesh.model.problem import Problem, define
 from gardesh.web import answer, paging
 from gardesh.web.answer import MEDIA_TYPE, REQUEST_MALFORMED
-from gardesh.web.description import CASE, ETAG, HEX, OPEN, SIGNED, gives, refuses, takes
+from gardesh.web.description import CASE, HEX, OPEN, SIGNED, Tagged, gives, refuses, shown, takes
 from gardesh.web.service import Asked, service_of
 
 BUNDLE_TOO_MANY = define(
@@ -35,10 +35,16 @@ ACCEPTED = {
     "digest": HEX, "position": 41, "recorded_at": "2026-01-05T09:00:00Z", "case": CASE, "receipt": RECEIPT,
 }  # fmt: skip
 Name = Annotated[
-    str, PathParameter(description="The document's digest (64 hex digits), or its position on the log.")
+    str,
+    PathParameter(
+        description="The document's digest (64 hex digits), or its position on the log.", examples=shown(HEX)
+    ),
 ]
 _UNSEEN = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
-Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(max_length=500, description="`next` of the page before.", examples=shown("WzQxXQ")),
+]
 Purpose = Annotated[
     str,
     QueryParameter(
@@ -46,6 +52,7 @@ Purpose = Annotated[
         max_length=200,
         pattern=rf"^[^\s{_UNSEEN}][^{_UNSEEN}]*$",
         description="What it is read for; whom it is about can see it.",
+        examples=shown("to check the permit"),
     ),
 ]
 
@@ -161,7 +168,7 @@ def item(told: Answer, number: int, lang: str) -> wire.BundleItem:
         ),
         **refuses(401, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )
 async def read(request: Asked, name: Name, purpose: Purpose) -> Response[bytes]:
@@ -190,7 +197,7 @@ async def read(request: Asked, name: Name, purpose: Purpose) -> Response[bytes]:
         **gives(str, RECEIPT, says="A C2SP tlog-proof under the newest checkpoint.", kind="text/plain"),
         **refuses(401, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )
 async def receipt(request: Asked, name: Name) -> Response[bytes]:
@@ -220,7 +227,7 @@ async def receipt(request: Asked, name: Name) -> Response[bytes]:
         ),
         **refuses(401, 403, 404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )
 async def readers(request: Asked, name: Name, cursor: Cursor = None) -> Response[bytes]:

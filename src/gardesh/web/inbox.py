@@ -19,7 +19,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.cases import Limit, page
-from gardesh.web.description import CASE, HEX, SIGNED, gives, refuses
+from gardesh.web.description import CASE, HEX, SIGNED, gives, refuses, sent, shown
 from gardesh.web.service import Asked, Service, service_of
 
 STREAMS_TOO_MANY = define(
@@ -37,6 +37,7 @@ Consumer = Annotated[
     QueryParameter(
         pattern="^[a-z0-9][a-z0-9-]{0,62}$",
         description="Each consumer of an organisation keeps its own place; the name is free.",
+        examples=shown("back-office"),
     ),
 ]
 QUIET = 15.0
@@ -65,6 +66,7 @@ async def inbox(
             ge=-1,
             le=LAST,
             description="Read on behind this id; without, behind what was acknowledged.",
+            examples=shown(116),
         ),
     ] = None,
     limit: Limit = 50,
@@ -83,6 +85,7 @@ async def inbox(
     "/inbox/ack",
     status_code=200,
     summary="Acknowledge notices",
+    operation_class=sent({"upto": 117, "consumer": "default"}),
     responses={
         **gives(wire.Acked, {"consumer": "default", "acked": 117}, says="It is on record."),
         **refuses(401),
@@ -115,7 +118,9 @@ async def stream(
     consumer: Consumer = "default",
     last_event_id: Annotated[
         str | None,
-        HeaderParameter(name="Last-Event-ID", max_length=20, description="Go on behind this event."),
+        HeaderParameter(
+            name="Last-Event-ID", max_length=20, description="Go on behind this event.", examples=shown("116")
+        ),
     ] = None,
 ) -> Stream:
     """Each event's `id` is the notice's, so that a client goes on by itself where the line was cut. Acknowledging is still

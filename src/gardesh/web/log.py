@@ -15,7 +15,7 @@ from gardesh.model.problem import Problem
 from gardesh.model.tile import NOT_A_TILE, WIDTH, TileName, parse_tile_path, tile_width
 from gardesh.node import Node
 from gardesh.web import answer
-from gardesh.web.description import ETAG, OPEN, gives, refuses
+from gardesh.web.description import OPEN, Tagged, gives, refuses, shown
 from gardesh.web.documents import RECEIPT
 from gardesh.web.service import Asked, service_of
 
@@ -31,7 +31,7 @@ SOON = "public, max-age=1"
         **gives(str, RECEIPT[-30:], says="A signed note (C2SP tlog-checkpoint).", kind="text/plain"),
         **refuses(),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=OPEN,
 )
 async def checkpoint(request: Asked) -> Response[bytes]:
@@ -55,12 +55,17 @@ async def checkpoint(request: Asked) -> Response[bytes]:
         **gives(bytes, "…", says="The hashes, or the entries.", kind="application/octet-stream"),
         **refuses(404),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=OPEN,
 )
 async def tile(
     request: Asked,
-    path: Annotated[str, PathParameter(description="As 0/x001/234, or entries/000.p/17 (C2SP tlog-tiles).")],
+    path: Annotated[
+        str,
+        PathParameter(
+            description="As 0/x001/234, or entries/000.p/17 (C2SP tlog-tiles).", examples=shown("/0/x001/234")
+        ),
+    ],
 ) -> Response[bytes]:
     """Whatever the log has signed can be checked from these alone."""
     service = service_of(request)

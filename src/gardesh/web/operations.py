@@ -13,7 +13,7 @@ from gardesh.model.problem import Problem
 from gardesh.node import Node, public_jwk
 from gardesh.web import answer
 from gardesh.web.answer import NO_SUCH_RESOURCE
-from gardesh.web.description import ETAG, HEX, OPEN, finished, gives, refuses
+from gardesh.web.description import HEX, OPEN, Tagged, finished, gives, refuses
 from gardesh.web.service import Asked, service_of
 
 
@@ -89,7 +89,7 @@ async def metrics(request: Asked) -> Response[bytes]:
         ),
         **refuses(),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=OPEN,
 )  # fmt: skip
 async def node(request: Asked) -> Response[bytes]:

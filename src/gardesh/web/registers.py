@@ -14,7 +14,7 @@ from gardesh.model.calendar import parse_instant
 from gardesh.node import Node
 from gardesh.web import answer, paging
 from gardesh.web.cases import DESCRIBED, Limit, page
-from gardesh.web.description import ETAG, HEX, OPEN, SIGNED, gives, refuses
+from gardesh.web.description import HEX, OPEN, SIGNED, Tagged, gives, refuses, shown
 from gardesh.web.documents import Cursor
 from gardesh.web.service import Asked, address, service_of
 
@@ -31,16 +31,25 @@ EXAMPLE = {
         **gives(wire.Entry, EXAMPLE, says="The entry in force."),
         **refuses(401, 404, 422),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=[*OPEN, *SIGNED],
 )
 async def register_entry(
     request: Asked,
-    pack: Annotated[str, PathParameter(description="The pack that declares the register.")],
-    register: Annotated[str, PathParameter(description="The register's name in it.")],
-    key: Annotated[str, PathParameter(description="The key; it may hold slashes.")],
+    pack: Annotated[
+        str, PathParameter(description="The pack that declares the register.", examples=shown("core"))
+    ],
+    register: Annotated[
+        str, PathParameter(description="The register's name in it.", examples=shown("tariffs"))
+    ],
+    key: Annotated[
+        str, PathParameter(description="The key; it may hold slashes.", examples=shown("/order-registration"))
+    ],
     as_of: Annotated[
-        str | None, QueryParameter(description="An instant (ISO 8601), or a day; without, now.")
+        str | None,
+        QueryParameter(
+            description="An instant (ISO 8601), or a day; without, now.", examples=shown("2026-01-05")
+        ),
     ] = None,
 ) -> Response[bytes]:
     """In force now, or as of an instant. Public registers are open to all; of others, those see an entry who may read the
@@ -66,16 +75,26 @@ async def register_entry(
         **gives(wire.Documents, {"documents": [DESCRIBED], "next": None}, says="The newest first."),
         **refuses(401),
     },
-    response_headers=ETAG,
+    operation_class=Tagged,
     security=SIGNED,
 )
 async def search(
     request: Asked,
     kind: Annotated[
-        str, QueryParameter(max_length=100, description="As packs name it: order-number, kotaj, container …")
+        str,
+        QueryParameter(
+            max_length=100,
+            description="As packs name it: order-number, kotaj, container …",
+            examples=shown("kotaj"),
+        ),
     ],
     value: Annotated[
-        str, QueryParameter(max_length=200, description="The key, written as in the documents.")
+        str,
+        QueryParameter(
+            max_length=200,
+            description="The key, written as in the documents.",
+            examples=shown("50100-1234567"),
+        ),
     ],
     cursor: Cursor = None,
     limit: Limit = 50,

@@ -22,7 +22,7 @@ from gardesh.record.log import Log
 from gardesh.record.views import NO_SUCH_DOCUMENT
 from gardesh.web import answer
 from gardesh.web.authentication import in_force
-from gardesh.web.description import HEX, OPEN, gives, takes
+from gardesh.web.description import HEX, OPEN, Tagged, gives, shown, takes
 from gardesh.web.service import Asked, service_of
 
 NO_SUCH_LOG_KEY = define(
@@ -102,7 +102,10 @@ async def register(request: Asked) -> Response[bytes]:
     security=OPEN,
 )
 async def entry(
-    request: Asked, name: Annotated[str, PathParameter(description="The document's digest, or its position.")]
+    request: Asked,
+    name: Annotated[
+        str, PathParameter(description="The document's digest, or its position.", examples=shown(HEX))
+    ],
 ) -> Response[bytes]:
     """Says what the public log says: the digest, its position and its time; nothing of the document."""
     service = service_of(request)
@@ -128,6 +131,7 @@ def key_map(log: Log) -> Any:
 @get(
     "/.well-known/scitt-keys",
     summary="The keys that sign receipts",
+    operation_class=Tagged,
     responses={**gives(bytes, "…", says="A COSE Key Set.", kind=CBOR), **CONCISE},
     exception_handlers={Problem: on_problem},
     security=OPEN,
@@ -143,12 +147,17 @@ async def keys(request: Asked) -> Response[bytes]:
 @get(
     "/.well-known/scitt-keys/{kid:str}",
     summary="A key that signs receipts",
+    operation_class=Tagged,
     responses={**gives(bytes, HEX[:8], says="A COSE_Key.", kind=CBOR), **CONCISE},
     exception_handlers={Problem: on_problem},
     security=OPEN,
 )
 async def key(
-    request: Asked, kid: Annotated[str, PathParameter(description="Its kid, in base64url without padding.")]
+    request: Asked,
+    kid: Annotated[
+        str,
+        PathParameter(description="Its kid, in base64url without padding.", examples=shown("1M5k6ZEj0n4")),
+    ],
 ) -> Response[bytes]:
     """As the receipt's `kid` names it."""
     service = service_of(request)

@@ -15,7 +15,7 @@ from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.authentication import CREDENTIAL_WRONG, SCOPE_TOO_WIDE, in_force
-from gardesh.web.description import OPEN, gives, refuses, takes
+from gardesh.web.description import OPEN, Tagged, gives, refuses, takes
 from gardesh.web.service import Asked, address, service_of
 from gardesh.web.token import SKEW, Assertion, Grant, read_assertion
 
@@ -133,6 +133,7 @@ def refused(error: str, problem: Problem) -> Response[bytes]:
 @get(
     "/.well-known/oauth-authorization-server",
     summary="What the token endpoint can do",
+    operation_class=Tagged,
     responses=gives(
         dict[str, Any],
         {"issuer": "https://node.example", "token_endpoint": "https://node.example/token"},

@@ -11,9 +11,10 @@ from gardesh import wire
 from gardesh.access import Access
 from gardesh.node import Node
 from gardesh.subscriptions import Subscriptions
-from gardesh.web import answer
+from gardesh.web import answer, paging
 from gardesh.web.cases import Limit, page
-from gardesh.web.description import SIGNED, gives, refuses
+from gardesh.web.description import SIGNED, gives, refuses, sent, shown
+from gardesh.web.documents import Cursor
 from gardesh.web.service import Asked, service_of
 
 ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -21,13 +22,14 @@ EXAMPLE = {
     "id": ID, "url": "https://office.example/gardesh", "roles": None, "created_at": "2026-01-05T09:00:00Z", "acked": 117,
     "state": "active", "attempts": 0, "next_at": None, "said": "200",
 }  # fmt: skip
-Id = Annotated[str, PathParameter(description="The webhook.")]
+Id = Annotated[str, PathParameter(description="The webhook.", examples=shown(EXAMPLE["id"]))]
 
 
 @post(
     "/webhooks",
     status_code=201,
     summary="Have notices sent",
+    operation_class=sent({"url": EXAMPLE["url"], "roles": ["agency"]}),
     responses={
         **gives(
             wire.NewWebhook, {**EXAMPLE, "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}, status=201,
@@ -92,6 +94,7 @@ async def remove(request: Asked, name: Id) -> None:
     "/webhooks/{name:str}/resume",
     status_code=200,
     summary="Send on, or again",
+    operation_class=sent({"after": 116}),
     responses={**gives(wire.Webhook, EXAMPLE, says="As it stands now."), **refuses(401, 404)},
     security=SIGNED,
 )
@@ -111,19 +114,27 @@ async def resume(request: Asked, name: Id, data: JSONBody[wire.Resume]) -> Respo
     responses={
         **gives(
             wire.Deliveries,
-            {"deliveries": [{"at": "2026-01-05T09:00:01Z", "first": 117, "last": 117, "outcome": "taken"}]},
+            {
+                "deliveries": [{"at": "2026-01-05T09:00:01Z", "first": 117, "last": 117, "outcome": "taken"}],
+                "next": None,
+            },
             says="The newest first: taken, failed, dead, gone.",
         ),
         **refuses(401, 404),
     },
     security=SIGNED,
 )
-async def deliveries(request: Asked, name: Id, limit: Limit = 50) -> Response[bytes]:
+async def deliveries(request: Asked, name: Id, cursor: Cursor = None, limit: Limit = 50) -> Response[bytes]:
     """Every attempt is on record."""
+    before = paging.read(cursor, tuple[int])
 
-    def question(access: Access) -> list[dict[str, Any]]:
-        return Subscriptions(access.node).deliveries(access.org, name, page(request, limit))
+    def question(access: Access) -> dict[str, Any]:
+        found, following = Subscriptions(access.node).deliveries(
+            access.org, name, page(request, limit), before[0] if before else None
+        )
+        return {
+            "deliveries": found,
+            "next": paging.write(following) if following is not None else None,
+        }
 
-    return answer.json(
-        {"deliveries": await service_of(request).ask(request, question)}, cache_control="no-store"
-    )
+    return answer.json(await service_of(request).ask(request, question), cache_control="no-store")
