@@ -160,6 +160,22 @@ def test_what_is_not_there_and_what_cannot_be_done(served: Served) -> None:
     assert "POST" in answer.headers["allow"]
 
 
+def test_a_head_is_asked_for_without_its_body(served: Served) -> None:
+    """Also of what never ends, of what is refused, and of what takes no GET; signed as HEAD, and counted as HEAD."""
+    with served.by("ali") as ali:
+        assert ali.head("/v1/inbox/stream").headers["content-type"].startswith("text/event-stream")
+        assert not served.server.service.streams
+        gone = ali.head(f"/v1/documents/{'0' * 64}", params={"purpose": "look"})
+        assert (gone.status_code, gone.content) == (404, b"")
+        assert served.nobody.head("/v1/cases").status_code == 401
+        assert served.nobody.head("/v1/documents").status_code == 405
+        assert served.nobody.options("/v1/cases").headers["allow"].split(", ")[-1] == "HEAD"
+        upload = ali.post("/v1/uploads").json()["id"]
+        assert ali.head(f"/v1/uploads/{upload}").headers["upload-offset"] == "0"
+    counted = served.nobody.get("/metrics").text
+    assert 'gardesh_http_requests_total{method="HEAD",route="/v1/inbox/stream",status="200"} 1.0' in counted
+
+
 def test_every_answer_keeps_browsers_strict(served: Served) -> None:
     for path in ("/healthz", "/v1/node", "/nothing", "/openapi.json", "/log/checkpoint"):
         headers = served.nobody.get(path).headers

@@ -94,6 +94,11 @@ def test_what_has_a_tag_is_not_sent_twice(served: Served) -> None:
             first = ali.get(place, params=query)
             assert first.status_code == 200, (place, first.text)
             assert ("etag" in first.headers) == ("304" in ways), place
+            head = ali.head(place, params=query)
+            assert (head.status_code, head.content) == (200, b""), place
+            for name in ("content-type", "content-length", "etag", "cache-control"):
+                if name != "content-length" or path not in ("/metrics", "/readyz"):
+                    assert head.headers.get(name) == first.headers.get(name), (place, name)
             if "304" not in ways:
                 continue
             assert "ETag" in ways["200"]["headers"]

@@ -140,7 +140,7 @@ def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[by
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What the framework refuses, said as a problem of ours."""
-    path, method = request.url.path[:200], request.method
+    path, method = request.url.path[:200], request.scope["state"].get("method", request.method)
     if error.status_code == 404:
         problem = Problem(NO_SUCH_RESOURCE, path=path)
     elif error.status_code == 405:

@@ -49,10 +49,8 @@ Who asks is known by a signature of the request with the organisation's key (RFC
 makes each signature another), by an access token from `/token`, or by one (RFC 9068) of another authority that the node's
 configuration names. Documents themselves need none: their issuer's signature is in them. Submitting is idempotent by
 digest, so there is no Idempotency-Key. Refusals are problems (RFC 9457) with a stable `code`, a JSON pointer, and a
-sentence in Persian and in English. Lists are paged by `cursor`; answers have entity tags, and If-None-Match gives 304."""
-TRACED = (b"traceparent", b"tracestate")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""What is counted by name; whatever else a client writes as its method is counted together."""
+sentence in Persian and in English. Lists are paged by `cursor`; answers have entity tags, and If-None-Match gives 304. HEAD
+gives the head of what GET gives."""
 SMALL = 1 << 20
 """The largest body of a request that is neither a document nor an attachment."""
 

@@ -73,7 +73,8 @@ class Service:
                 found = Credential(vouched=await self.authorities.read(token, now))
             else:
                 target = self.target(request)
-                found = authentication.read(request.method, target, request.headers, body, self.tokens, now)
+                method = request.scope["state"]["method"]  # as it was signed
+                found = authentication.read(method, target, request.headers, body, self.tokens, now)
         except Problem:
             self.anonymous(request)
             raise

@@ -31,6 +31,14 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What is counted by name; whatever else a client writes as its method is counted together."""
 
 
+OWN_HEAD = "/v1/uploads/"
+"""Where HEAD is an operation of its own; elsewhere it is GET without the body (RFC 9110 §9.3.2)."""
+
+
+class HeadSent(BaseException):
+    """The head of the answer was all that was asked for. As `ReaderSlow`, for nobody on the way up."""
+
+
 class ReaderSlow(BaseException):
     """Who asked does not read the answer. Nobody handles it on the way up: there is nobody to tell."""
 
@@ -49,7 +57,9 @@ class Surrounding:
         with self.service.traces.request(scope["method"][:10], given) as span:
             asked = Exchange(self, scope, receive, send)
             try:
-                await self.app(scope, asked.receive, asked.send)
+                await self.app(asked.scope, asked.receive, asked.send)
+            except* HeadSent:
+                pass
             except* ReaderSlow:
                 asked.state["code"] = "reader-slow"  # the answer ends here, and the connection with it
             finally:
@@ -60,9 +70,14 @@ class Exchange:
     """One request and its answer."""
 
     def __init__(self, around: Surrounding, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method = str(scope.get("method"))
+        self.head = self.method == "HEAD" and not scope["path"].startswith(OWN_HEAD)
+        if self.head:  # a copy: the server goes on to know that no body follows
+            changed: Any = {**scope, "method": "GET"}
+            scope = changed
         self.around, self.scope, self._receive, self._send = around, scope, receive, send
         self.begun, self.name = time.perf_counter(), str(uuid4())
-        self.state: dict[str, Any] = {"request_id": self.name}
+        self.state: dict[str, Any] = {"request_id": self.name, "method": self.method}
         scope["state"] = self.state
         limits = around.service.configuration.limits
         self.patience, self.slowest = limits.idle_seconds, limits.slowest_bytes
@@ -93,11 +108,15 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """A piece of the answer. Raises ReaderSlow when nobody takes it for too long."""
+        """A piece of the answer. Raises ReaderSlow when nobody takes it for too long, HeadSent when there is no more to send."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", self.name.encode())]
+            given = [(k, v + b", HEAD" if lacks_head(k, v) else v) for k, v in message["headers"]]
+            message["headers"] = [*given, *HEADERS, (b"x-request-id", self.name.encode())]
             await self._patiently(message)
+            if self.head:
+                await self._patiently({"type": "http.response.body", "body": b"", "more_body": False})
+                raise HeadSent
             return
         if message["type"] != "http.response.body":
             await self._patiently(message)
@@ -122,8 +141,7 @@ class Exchange:
     def answered(self, span: Span | None) -> None:
         """Count it, and say how it went."""
         around, spent = self.around, time.perf_counter() - self.begun
-        method = str(self.scope.get("method"))
-        method = method if method in METHODS else "other"
+        method = self.method if self.method in METHODS else "other"
         route = str(self.scope.get("path_template") or "unknown")
         around.service.counts.requests.labels(method, route, str(self.status)).inc()
         around.service.counts.seconds.labels(method, route).observe(spent)
@@ -131,3 +149,8 @@ class Exchange:
             around.service.traces.answered(span, method, route, self.status, self.state)
             self.state["trace"] = f"{span.get_span_context().trace_id:032x}"
         around.report.request(self.name, method, route, self.status, spent, self.sent, self.state)
+
+
+def lacks_head(name: bytes, value: bytes) -> bool:
+    """Whether a field says what is allowed, and forgets that HEAD is, where GET is."""
+    return name.lower() == b"allow" and b"GET" in value and b"HEAD" not in value
