@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, InternalServerException
 from gardesh import wire
 from gardesh.model.problem import Problem, define
 from gardesh.record.database import STORE_UNUSABLE
+from gardesh.web import malformed
 
 NO_SUCH_RESOURCE = define(
     "no-such-resource",
@@ -29,12 +30,6 @@ METHOD_NOT_ALLOWED = define(
     405,
     en="{method} is not possible at {path}.",
     fa="{method} در {path} ممکن نیست.",
-)
-REQUEST_MALFORMED = define(
-    "request-malformed",
-    400,
-    en="{where} of the request is not as it should be: {reason}.",
-    fa="{where} در درخواست درست نیست: {reason}.",
 )
 BODY_TOO_LARGE = define(
     "body-too-large",
@@ -148,24 +143,13 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     elif error.status_code == 413:
         problem = Problem(BODY_TOO_LARGE, limit=1 << 20)
     elif 400 <= error.status_code < 500:
-        problem = Problem(REQUEST_MALFORMED, **_where(error))
+        problem = malformed.of_http(error)
     else:
         return on_fault(request, error)
     answer = on_problem(request, problem)
     if error.status_code == 405 and error.headers:
         answer.headers.update({k: v for k, v in error.headers.items() if k.lower() == "allow"})
     return answer
-
-
-def _where(error: HTTPException) -> dict[str, str]:
-    extra = error.extra
-    first = extra[0] if isinstance(extra, list) and extra and isinstance(extra[0], dict) else {}
-    named = re.search(r"query parameter '([^']{1,100})'|header parameter '([^']{1,100})'", str(error.detail))
-    where = str(first.get("key") or (named and (named[1] or named[2])) or "body")
-    reason = (
-        "it is missing" if named and "Missing" in error.detail else str(first.get("message") or error.detail)
-    )
-    return {"where": where[:100], "reason": reason[:300].rstrip(".")}
 
 
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -232,4 +216,4 @@ async def stream_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
 
 def on_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
     """What is nested deeper than anybody can read."""
-    return on_problem(request, Problem(REQUEST_MALFORMED, where="body", reason="it is nested too deep"))
+    return on_problem(request, malformed.in_body(malformed.DEEP))

@@ -20,9 +20,9 @@ from gardesh.model.path import critical_path
 from gardesh.model.problem import Problem
 from gardesh.record.views import CaseRow
 from gardesh.web import answer, paging
-from gardesh.web.answer import REQUEST_MALFORMED
 from gardesh.web.description import CASE, HEX, SIGNED, Tagged, gives, refuses, sent, shown
 from gardesh.web.documents import Cursor
+from gardesh.web.malformed import ONE_OF_THEM, Malformed
 from gardesh.web.service import Asked, service_of
 
 Name = Annotated[
@@ -317,7 +317,7 @@ async def draft(request: Asked, data: JSONBody[wire.DraftWanted]) -> Response[by
     """The claims of a document that the caller can issue now, resting on the case as it stands. Nothing is recorded, and
     nothing is signed: the key never leaves its owner."""
     if (data.case is None) == (data.procedure is None):
-        raise Problem(REQUEST_MALFORMED, where="case, procedure", reason="exactly one of them is given")
+        raise Malformed("case, procedure", ONE_OF_THEM)
     until = parse_instant(data.valid_until) if data.valid_until is not None else None
 
     def question(access: Access) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from gardesh.access import Access
 from gardesh.intake import Accepted, Answer
 from gardesh.model.calendar import iso
 from gardesh.model.problem import Problem, define
-from gardesh.web import answer, paging
-from gardesh.web.answer import MEDIA_TYPE, REQUEST_MALFORMED
+from gardesh.web import answer, malformed, paging
+from gardesh.web.answer import MEDIA_TYPE
 from gardesh.web.description import CASE, HEX, OPEN, SIGNED, Tagged, gives, refuses, shown, takes
 from gardesh.web.service import Asked, service_of
 
@@ -141,7 +141,7 @@ async def submit_bundle(request: Asked) -> Response[bytes]:
     try:
         papers = msgspec.json.decode(body, type=list[str])
     except msgspec.MsgspecError as error:
-        raise Problem(REQUEST_MALFORMED, where="the body", reason=str(error)) from None
+        raise malformed.of_json(error) from None
     if len(papers) > limits.bundle_documents:
         raise Problem(BUNDLE_TOO_MANY, count=len(papers), limit=limits.bundle_documents)
     settled = await service.submit([p.strip().encode("utf-8", "surrogatepass") for p in papers])
