@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from gardesh.model.problem import Problem
 from gardesh.web import configuration
 from gardesh.web.configuration import Configuration
+from market import key_of
 
 TWICE = 2 * "[[authorities]]\nissuer = 'https://a.example'\nby_name = true\n"
 
@@ -71,6 +75,16 @@ def test_every_key_says_what_it_means() -> None:
         ("[[authorities]]\nskew_seconds = 3000", "authorities[0].skew_seconds"),
         ("[limits]\nuploads_bytes = 10\nattachment_bytes = 11", "limits.uploads_bytes"),
         ("[limits]\nuploads_seconds = 59", "limits.uploads_seconds"),
+        (
+            "[[authorities]]\nissuer = 'https://a.example'\nby_name = true\nca = '/nowhere'",
+            "authorities[0].ca",
+        ),
+        (
+            "[[authorities]]\nissuer = 'https://a.example'\nby_name = true\njwks = '/nowhere'",
+            "authorities[0].jwks",
+        ),
+        ("[telemetry]\nendpoint = 'collector:4318'", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = 'http://'", "telemetry.endpoint"),
         ("[listen", "TOML"),
         ("\ud800", "TOML"),
     ],
@@ -90,3 +104,19 @@ def test_no_bytes_are_a_fault(data: bytes) -> None:
         configuration.read(data)
     except Problem as problem:
         assert problem.code == "configuration-wrong"
+
+
+def test_the_files_of_an_authority_are_looked_into(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    named = f"[[authorities]]\nissuer = 'https://a.example'\nby_name = true\njwks = '{file}'\n"
+    for wrong in (b"{}", b"x", b'{"keys": []}', b'{"keys": [{"kty": "oct", "k": "AAAA", "kid": "1"}]}'):
+        file.write_bytes(wrong)
+        with pytest.raises(Problem) as caught:
+            configuration.read(named.encode())
+        assert caught.value.params["place"] == "authorities[0].jwks"
+    jwk = {**key_of("city").public.jwk, "kid": "1"}
+    file.write_bytes(msgspec.json.encode({"keys": [jwk]}))
+    assert configuration.read(named.encode()).authorities[0].jwks == str(file)
+    with pytest.raises(Problem) as caught:
+        configuration.read(named.replace("jwks", "ca").encode())
+    assert caught.value.params["place"] == "authorities[0].ca"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
+
+from gardesh.model.jwk_set import read_key_set
+from gardesh.model.problem import Problem
 
 Algorithm = Literal[
     "EdDSA", "Ed25519", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"
@@ -80,7 +85,7 @@ class Authority(Struct, forbid_unknown_fields=True, frozen=True):
     ] = False
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """What is wrong that a type does not say: which key, and why."""
+        """What is wrong that a type does not say, or in the files that are named: which key, and why."""
         if not self.is_address(self.issuer):
             yield "issuer", "it is an https address without a query, as https://login.ministry.example"
         if "://" in self.jwks and not self.is_address(self.jwks):
@@ -92,6 +97,21 @@ class Authority(Struct, forbid_unknown_fields=True, frozen=True):
             yield "organisations", "it names none, and by_name is false: no token would count"
         if self.keep_seconds < self.refresh_seconds:
             yield "keep_seconds", "it is shorter than refresh_seconds"
+        if self.ca:
+            try:
+                ssl.create_default_context(cafile=self.ca)
+            except OSError as error:  # ssl.SSLError is one
+                yield "ca", f"{self.ca} cannot be used: {error.strerror or error}"
+        if self.jwks and "://" not in self.jwks:
+            try:
+                whole = bool(read_key_set(Path(self.jwks).read_bytes()))
+            except OSError as error:
+                yield "jwks", f"{self.jwks} cannot be read: {error.strerror or error}"
+            except Problem as problem:
+                yield "jwks", problem.sentence("en").rstrip(".")
+            else:
+                if not whole:
+                    yield "jwks", f"{self.jwks} has no public key with a kid"
 
     def is_address(self, url: str) -> bool:
         """Whether it is an address that this authority may have."""

@@ -240,6 +240,9 @@ def _check(made: Configuration, file: str) -> None:
     if made.limits.uploads_bytes < made.limits.attachment_bytes:
         reason = f"it is less than attachment_bytes ({made.limits.attachment_bytes})"
         raise Problem(CONFIGURATION_WRONG, file=file, place="limits.uploads_bytes", reason=reason)
+    if made.telemetry.endpoint and not is_http(made.telemetry.endpoint):
+        reason = "it is an http address, as http://collector:4318/v1/traces"
+        raise Problem(CONFIGURATION_WRONG, file=file, place="telemetry.endpoint", reason=reason)
     if made.listen.url:
         try:
             parts = urlsplit(made.listen.url)
@@ -253,6 +256,15 @@ def _check(made: Configuration, file: str) -> None:
         if made.listen.url.rstrip("/") != f"{parts.scheme}://{plain}":
             reason = f"clients would sign for {parts.scheme}://{plain}; write it so"
             raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
+
+
+def is_http(url: str) -> bool:
+    """Whether it is an address that is spoken to by HTTP."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def settings() -> Iterator[tuple[str, str, str, Any, str]]:

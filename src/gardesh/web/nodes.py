@@ -20,7 +20,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.record.cases import NO_SUCH_CASE
 from gardesh.web import answer
 from gardesh.web.answer import MEDIA_TYPE, PROBLEM
-from gardesh.web.description import HEX, SIGNED, gives, refuses, takes
+from gardesh.web.description import HEX, SIGNED, gives, refuses, shown, takes
 from gardesh.web.documents import ACCEPTED, EXAMPLE, READ_KINDS, SD_JWT, accepted
 from gardesh.web.peers import Bounded
 from gardesh.web.service import Asked, Service, service_of
@@ -111,7 +111,11 @@ async def relay(
     request: Asked,
     log: Annotated[
         str,
-        QueryParameter(description="The origin of the log of the node where the case lives.", max_length=255),
+        QueryParameter(
+            description="The origin of the log of the node where the case lives.",
+            max_length=255,
+            examples=shown("other.example/log"),
+        ),
     ],
 ) -> Response[bytes]:
     """For who does not reach that node itself. The node there judges the document, and its receipt is verified here before it
