@@ -335,6 +335,22 @@ def test_what_is_whole_cannot_be_written_to_any_more(tmp_path: Path) -> None:
     assert uploads.done("ali", name) == (digest, 5)
 
 
+def test_a_note_of_what_an_upload_became_that_is_not_whole_says_nothing(tmp_path: Path) -> None:
+    """As a crash may leave it: then the upload is unknown, and is made again."""
+    uploads = Uploads(Blobs(tmp_path / "blobs"), 3)
+    name = uploads.start("ali")
+    with uploads.writing("ali", name, 0) as growing:
+        growing.write(b"w" * 150)
+        found = growing.finish()
+    place = uploads._done("ali", name)
+    whole = place.read_bytes()
+    for size in range(len(whole)):
+        place.write_bytes(whole[:size])
+        assert uploads.done("ali", name) is None
+    place.write_bytes(whole)
+    assert uploads.done("ali", name) == found
+
+
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     """In a process of its own that may write no file of more than 64 kB."""
     script = """

@@ -54,6 +54,7 @@ UNFINISHED = ".upload-"
 DONE = f"{UNFINISHED}done-"
 DAY = 86_400
 _ID = re.compile("[0-9a-f]{32}")
+_DONE = re.compile(b"([0-9a-f]{64}) ([0-9]{1,19})\n")
 
 
 class Uploads:
@@ -157,10 +158,20 @@ class Uploads:
     def done(self, owner: str, name: str) -> tuple[bytes, int] | None:
         """What an upload became that was finished not long ago (`seconds`): its answer may have been lost."""
         try:
-            digest, size = self._done(owner, name).read_text(encoding="ascii").split()
+            said = _DONE.fullmatch(self._done(owner, name).read_bytes())
         except FileNotFoundError:
             return None
-        return bytes.fromhex(digest), int(size)
+        return (bytes.fromhex(said[1].decode()), int(said[2])) if said is not None else None
+
+    def _note(self, owner: str, name: str, found: tuple[bytes, int]) -> None:
+        """Whoever asks `done`, and a crash, find it whole or not at all."""
+        place = self._done(owner, name)
+        aside = place.with_name(f"{place.name}.new")
+        with aside.open("wb") as file:
+            file.write(b"%s %d\n" % (found[0].hex().encode(), found[1]))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(place)
 
     def _done(self, owner: str, name: str) -> Path:
         path = self._path(owner, name)
@@ -203,9 +214,7 @@ class Growing:
         self.keep = True
         self.file.flush()
         found = self._uploads.blobs.adopt(self._uploads._path(self._owner, self._name), self._owner)
-        self._uploads._done(self._owner, self._name).write_text(
-            f"{found[0].hex()} {found[1]}", encoding="ascii"
-        )
+        self._uploads._note(self._owner, self._name, found)
         return found
 
 
