@@ -147,10 +147,13 @@ class Subscriptions:
 
     def due(self, now: int, busy: frozenset[str], limit: int) -> list[Sending]:
         """What is to be sent now, one notice a webhook, so that each gets its notices in order. `busy`: those that are
-        being sent to. Those for which nothing is new are put off to the next notice, by `newest`."""
+        being sent to. Those for which nothing is new are put off to the next notice, by `newest`.
+
+        Only what failed waits, and no longer than one may: a later instant is of a clock that was wrong."""
         rows = self.store.rows(
-            f"SELECT {COLUMNS} FROM webhooks WHERE state = ? AND next_at <= ? AND acked < ? ORDER BY next_at LIMIT ?",  # noqa: S608
-            ACTIVE, now, self.node.sequencer.cases.notices.next - 1, limit + len(busy),
+            f"SELECT {COLUMNS} FROM webhooks WHERE state = ? AND (attempts = 0 OR next_at <= ? OR next_at > ?) AND acked < ?"  # noqa: S608
+            " ORDER BY next_at LIMIT ?",
+            ACTIVE, now, now + webhook.LONGEST, self.node.sequencer.cases.notices.next - 1, limit + len(busy),
         )  # fmt: skip
         found: list[Sending] = []
         for hook in map(_read, rows):

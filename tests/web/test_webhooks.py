@@ -249,6 +249,30 @@ def test_a_restart_sends_what_was_not_taken(tmp_path: Path, receiver: Receiver) 
     assert len(set(receiver.ids())) == 2
 
 
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_clock_that_was_ahead_and_is_right_again_holds_up_nothing(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Whether what was sent in that time was taken or not."""
+    monkeypatch.setattr("gardesh.web.sender.LOOK", 0.05)
+    market = Market()
+    market.area()
+    store, right = market.store, market.now
+    store.close = lambda: None  # type: ignore[method-assign]  # the same record is opened again
+    with serving(market, tmp_path, LOCAL) as served:
+        made = hook(served, receiver.url)
+        market.now += 40 * DAY
+        receiver.status = status
+        served.do(lambda m: m.apply())
+        until(lambda: len(outcomes(served, made["id"])) == (2 if status == 200 else 1))
+    receiver.status = 200
+    again = Market.opened(store)
+    again.now = right
+    with serving(again, tmp_path, LOCAL) as served:
+        served.do(lambda m: m.apply(seats=3))
+        until(lambda: len(set(receiver.ids())) == 4)
+
+
 def test_how_many_and_where_to_is_limited(tmp_path: Path) -> None:
     with serving(Market(), tmp_path, "[webhooks]\nmost = 1\n") as served:
         for url, code in (

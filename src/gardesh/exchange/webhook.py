@@ -20,6 +20,9 @@ from gardesh.model.jose import SigningKey
 PREFIX = "whsec_"
 WAITS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """After which failed attempt so many seconds pass before the next; about three days in all."""
+JITTER = 0.1
+LONGEST = int(WAITS[-1] * (1 + JITTER) * 1000)
+"""No wait is longer, in ms."""
 ATTEMPTS = len(WAITS) + 1
 TOLERANCE = 300
 
@@ -67,4 +70,4 @@ def pause(attempt: int) -> float | None:
     """Seconds until the next attempt after this many failed ones, with jitter; None when it is given up."""
     if attempt > len(WAITS):
         return None
-    return WAITS[attempt - 1] * random.uniform(0.9, 1.1)  # noqa: S311
+    return WAITS[attempt - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
