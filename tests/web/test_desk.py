@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+import stores
 from gardesh.intake import Accepted
 from gardesh.model.problem import Problem
 from gardesh.node import Node
+from gardesh.record.store import Store
 from gardesh.web import desk as desks
 from gardesh.web.desk import Desk
-from market import DAY, Market, application
+from market import DAY, Market, application, explains_itself
 
 pytestmark = pytest.mark.store
 
@@ -165,3 +170,36 @@ def test_who_no_longer_waits_is_not_in_the_way() -> None:
 
     assert asyncio.run(work()) == 8
     desk.close()
+
+
+def test_a_question_knows_what_another_process_was_told_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was told by one service and then asks another finds it there, in registers, cases and the log."""
+    monkeypatch.setattr(desks, "TICK", 600.0)
+    path = stores.place(tmp_path)
+    market = Market(Store(path, create=True))
+    market.area(seats=20)
+    other = Market.opened(Store(path))
+    desk = Desk(lambda: other.node, clock=lambda: market.now)
+
+    with closing(desk):
+
+        def ask(node: Node) -> tuple[Decimal, int, int]:
+            found = node.sequencer.registers.balance("market/seats", "square", node.sequencer.size)
+            return found, node.log.size, node.sequencer.size
+
+        size = market.node.log.size
+        assert asyncio.run(desk.ask(ask)) == (20, size, size)
+        market.area(seats=5)
+        assert asyncio.run(desk.ask(ask)) == (25, size + 1, size + 1)
+        case = market.apply()
+        assert asyncio.run(desk.ask(lambda node: node.sequencer.cases.get(case).opener)) == "ali"
+        objection = market.paper("neighbour", "objection", {"reason": "noise"}, case)
+        asyncio.run(desk.submit([objection]))
+        market.submit(market.paper("ali", "application", application(seats=3), case, act="correct"))
+        heads = asyncio.run(desk.ask(lambda node: len(node.sequencer.cases.get(case).steps[0].slots)))
+        assert (heads, asyncio.run(desk.ask(lambda node: node.sequencer.size))) == (1, size + 4)
+        asyncio.run(desk.submit([market.paper("sara", "application", application("sara"))]))
+    explains_itself(Market.opened(Store(path)).node)
+    market.node.close()

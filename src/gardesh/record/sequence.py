@@ -65,17 +65,21 @@ class Sequencer:
         return self.position
 
     def _resume(self) -> None:
-        """Take up where the record stands: the next position, the last time and document, what time will do."""
+        """Take up where the record stands, and what time will do."""
         self._reset()
+        self._stand()
+        rows = self.store.rows("SELECT wakes_at, id FROM cases WHERE wakes_at IS NOT NULL")
+        self.wakes = [(at, case_id) for at, case_id in rows]
+        heapq.heapify(self.wakes)
+        self.cases.waking = {case_id: at for at, case_id in self.wakes}
+
+    def _stand(self) -> None:
+        """Where the record stands: the last time and document, the next position."""
         row = self.store.one("SELECT recorded_at, digest FROM documents ORDER BY position DESC LIMIT 1")
         self.time = self.store.setting("time")
         self.last_at = max(int(row[0]) if row is not None else 0, int(self.time or 0))
         self.newest = bytes(row[1]) if row is not None else b"\0" * 32
         self.position = self.log.size
-        rows = self.store.rows("SELECT wakes_at, id FROM cases WHERE wakes_at IS NOT NULL")
-        self.wakes = [(at, case_id) for at, case_id in rows]
-        heapq.heapify(self.wakes)
-        self.cases.waking = {case_id: at for at, case_id in self.wakes}
 
     def _reset(self) -> None:
         self.documents: list[tuple[Any, ...]] = []
@@ -84,6 +88,27 @@ class Sequencer:
         self.identifiers: list[tuple[Any, ...]] = []
         self.entries: list[tuple[bytes, int]] = []
         self.places.clear()
+
+    def look(self) -> None:
+        """Outside a batch: what another process has written is known from here on. Where none has, it costs one question.
+
+        What time will do is left to the next batch, so that this costs no more where many cases wait.
+        """
+        if not self._others_wrote():
+            return
+        self.stale, self.settled = True, False
+        folder.bring(self.store, self.library)
+        self.log.reload()
+        self.registers.forget()
+        self._remember()
+        self._stand()
+
+    def _others_wrote(self) -> bool:
+        last, time = self.store.one(
+            "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time')"
+        )
+        size = 0 if last is None else last + 1
+        return bool(size != self.position or (None if time is None else bytes(time)) != self.time)
 
     # -- one transaction ----------------------------------------------------------------------------------
 
@@ -120,11 +145,7 @@ class Sequencer:
 
     def _see_others(self) -> None:
         """Another process may have written since, or memory could not be made anew after a fault: then it is now."""
-        last, time = self.store.one(
-            "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time')"
-        )
-        size = 0 if last is None else last + 1
-        if self.stale or size != self.position or (None if time is None else bytes(time)) != self.time:
+        if self.stale or self._others_wrote():
             folder.bring(self.store, self.library)
             self.log.reload()
             self.settled = False

@@ -65,10 +65,11 @@ class Submission:
 
 
 class Question:
-    __slots__ = ("answer", "ask", "changes")
+    __slots__ = ("answer", "ask", "asked", "changes")
 
     def __init__(self, ask: Callable[[Node], Any], *, changes: bool = False) -> None:
         self.ask, self.changes = ask, changes
+        self.asked = time.monotonic()
         self.answer: Future[Any] = Future()
 
 
@@ -81,6 +82,8 @@ class Desk:
         """Opens the node, in its own thread. `clock`: ms since the epoch. Raises whatever `open_node` raises."""
         self.most, self._clock = most, clock
         self._latest = 0
+        self._looked = 0.0
+        """When it was last looked at what other processes wrote."""
         self.trouble: Problem | None = None
         """What the record could not do when it was last written to, if it could not."""
         self._bytes = 0
@@ -137,7 +140,8 @@ class Desk:
                 loop.call_soon_threadsafe(event.set)
 
     async def ask(self, question: Callable[[Node], T]) -> T:
-        """What `question` gives of the node, in its thread. Raises what it raises, `too-busy`, `stopping`."""
+        """What `question` gives of the node, in its thread: with all in it that any process was told of before it was asked.
+        Raises what it raises, `too-busy`, `stopping`."""
         made = Question(question)
         self._put(made)
         answer: T = await asyncio.wrap_future(made.answer)
@@ -206,12 +210,12 @@ class Desk:
 
     def _serve(self, node: Node) -> None:
         held: Submission | Question | None = None
-        looked = 0.0
+        ticked = 0.0
         while True:
-            if time.monotonic() - looked >= TICK:
+            if time.monotonic() - ticked >= TICK:
                 self._tick(node)
                 self._announce(node)
-                looked = time.monotonic()
+                ticked = time.monotonic()
             try:
                 work = held or self._queue.get(timeout=TICK)
                 held = None
@@ -220,7 +224,7 @@ class Desk:
             if work is None:
                 return
             if isinstance(work, Question):
-                _answer(work, node)
+                self._answer(work, node)
                 if work.changes:
                     self._announce(node)
                 continue
@@ -238,6 +242,21 @@ class Desk:
                 together.append(more)
                 count += len(more.documents)
             self._accept(together, node)
+
+    def _answer(self, work: Question, node: Node) -> None:
+        if not work.answer.set_running_or_notify_cancel():
+            return
+        try:
+            if work.asked >= self._looked:
+                self._looked, before = time.monotonic(), self._looked
+                try:
+                    node.sequencer.look()
+                except BaseException:
+                    self._looked = before
+                    raise
+            work.answer.set_result(work.ask(node))
+        except BaseException as error:  # noqa: BLE001 it is raised where the answer is waited for
+            work.answer.set_exception(error)
 
     def _tick(self, node: Node) -> None:
         try:
@@ -292,12 +311,3 @@ def foreign(node: Node, document: bytes, at: int) -> Problem | None:
     except Problem as problem:
         return problem
     return None
-
-
-def _answer(work: Question, node: Node) -> None:
-    if not work.answer.set_running_or_notify_cancel():
-        return
-    try:
-        work.answer.set_result(work.ask(node))
-    except BaseException as error:  # noqa: BLE001 it is raised where the answer is waited for
-        work.answer.set_exception(error)
