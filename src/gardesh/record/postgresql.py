@@ -196,9 +196,13 @@ class Postgresql:
             raise errors.InFailedSqlTransaction("a statement of the write had failed")
 
     def rollback(self) -> None:
+        """A line on which a statement failed is given up: of what was on the way behind it, driver and server may not agree
+        which statements are prepared."""
         self._inside, self._unsent = False, []
         try:
-            if not self._line.closed and self._line.info.transaction_status != TransactionStatus.IDLE:
+            if self._line.info.transaction_status == TransactionStatus.INERROR:
+                self._line.close()
+            elif not self._line.closed and self._line.info.transaction_status != TransactionStatus.IDLE:
                 self._line.execute("ROLLBACK")
         except psycopg.Error:  # the server rolls back what nobody holds any more
             self._line.close()
