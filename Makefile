@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 VENV ?= .venv
 export VENV
+LANES ?= 2
+SEED ?= 1
 PYTEST := $(VENV)/bin/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
@@ -24,9 +26,8 @@ test-long: setup ## run all tests, with the long ones and many more examples
 	$(PYTEST) --long
 	$(PYTEST) --long --store=postgresql tests/faults
 
-faults: setup ## kill, freeze and cut off: processes, servers, disks and lines, on both stores
-	$(PYTEST) --long tests/faults tests/web/test_serve.py tests/web/test_patience.py tests/web/test_uploads.py
-	$(PYTEST) --long --store=postgresql tests/faults
+faults: setup ## a thousand runs in which something breaks, on both stores, and a table of what was lost (LANES=2, SEED=1)
+	@$(VENV)/bin/python tests/faults --lanes $(LANES) --seed $(SEED)
 
 lint: setup ## check style, types, import contracts and the docs
 	$(VENV)/bin/ruff check .

@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import stores
 from gardesh import draft as drafting
@@ -25,6 +26,7 @@ from gardesh.node import Node
 from gardesh.record import folder, schema
 from gardesh.record.blobs import Blobs
 from gardesh.record.clock import salt
+from gardesh.record.keys import _record_key
 from gardesh.record.sealing import RecordKey
 from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
@@ -55,15 +57,18 @@ def key_of(org: str) -> PrivateKey:
 
 
 CLOCK_KEY = PrivateKey.from_secret("EdDSA", sha256(b"clock").digest())
-RECORD_KEY = RecordKey(b"a record", sha256(b"record").digest())
+RECORD_SECRET = X25519PrivateKey.from_private_bytes(sha256(b"record").digest())
+RECORD_KEY = _record_key(RECORD_SECRET)
+
+
+def log_keys_of(origin: str) -> tuple[Ed25519PrivateKey, MLDSA44PrivateKey]:
+    seed = sha256(b"log" if origin == ORIGIN else origin.encode()).digest()
+    return Ed25519PrivateKey.from_private_bytes(seed), MLDSA44PrivateKey.from_seed_bytes(seed)
 
 
 def signers_of(origin: str) -> tuple[Signer, Signer]:
-    seed = sha256(b"log" if origin == ORIGIN else origin.encode()).digest()
-    return (
-        Signer.of_notes(origin, Ed25519PrivateKey.from_private_bytes(seed)),
-        Signer.of_checkpoints(origin, MLDSA44PrivateKey.from_seed_bytes(seed)),
-    )
+    ed25519, mldsa = log_keys_of(origin)
+    return Signer.of_notes(origin, ed25519), Signer.of_checkpoints(origin, mldsa)
 
 
 SIGNERS = signers_of(ORIGIN)
@@ -83,7 +88,9 @@ class Market:
         origin: str = ORIGIN,
         clock: PrivateKey = CLOCK_KEY,
         blobs: Blobs | None = None,
+        name: str = "clock",
     ) -> None:
+        """`name`: as which organisation the node signs."""
         self.now = START
         self.packs = made or packs()
         self.store = store or stores.fresh()
@@ -92,7 +99,7 @@ class Market:
             self.packs,
             origin=origin,
             signers=signers_of(origin),
-            clock=("clock", clock),
+            clock=(name, clock),
             steward=("steward", key_of("steward")),
             steward_name={"fa": "راهبر", "en": "Steward"},
             record_keys=record_keys,
@@ -104,11 +111,11 @@ class Market:
             assert isinstance(answer, Accepted), answer
 
     @classmethod
-    def opened(cls, store: Store) -> Market:
+    def opened(cls, store: Store, name: str = "clock") -> Market:
         """The node that was made in this store, as another process reads it."""
         market = cls.__new__(cls)
         market.store, market.packs = store, packs()
-        market.node = Node.open(store, signers=SIGNERS, clock=("clock", CLOCK_KEY), record_keys=record_keys)
+        market.node = Node.open(store, signers=SIGNERS, clock=(name, CLOCK_KEY), record_keys=record_keys)
         market.now = market.node.sequencer.last_at
         return market
 

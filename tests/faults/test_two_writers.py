@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from test_kill import Killed, hold_to_its_word, papers_of_a_case, start
+from circulation import papers_of_a_case
+from test_kill import Killed, hold_to_its_word, start
 
 import stores
 from gardesh.model.document import parse
