@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,19 +57,22 @@ def main() -> None:
     begun = time.monotonic()
     lines: dict[tuple[str, str], Line] = defaultdict(Line)
     runs = tasks(given.percent, given.seed, given.only)
-    for n, ((number, store, seed), outcome, seconds) in enumerate(
-        made(runs, given.lanes, given.folder, given.evidence), 1
-    ):
-        lines[FAULTS[number].name, store].add(outcome, seconds)
-        if outcome.failure:
-            print(
-                f"{FAULTS[number].name}, {store}, seed {seed}: {outcome.failure}", file=sys.stderr, flush=True
-            )
-        if n % 50 == 0:
-            print(
-                f"{n} of {len(runs)} runs after {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True
-            )
-    sys.exit(table(lines, time.monotonic() - begun))
+    try:
+        with closing(made(runs, given.lanes, given.folder, given.evidence)) as outcomes:
+            for (number, store, seed), outcome, seconds in outcomes:
+                lines[FAULTS[number].name, store].add(outcome, seconds)
+                if outcome.failure:
+                    say(f"{FAULTS[number].name}, {store}, seed {seed}: {outcome.failure}")
+                n = sum(line.runs for line in lines.values())
+                if n % 50 == 0:
+                    say(f"{n} of {len(runs)} runs after {time.monotonic() - begun:.0f} s")
+    finally:  # whoever ends it early sees what there was until then
+        wrong = table(lines, time.monotonic() - begun)
+    sys.exit(wrong)
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def table(lines: dict[tuple[str, str], Line], seconds: float) -> int:
