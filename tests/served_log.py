@@ -12,6 +12,7 @@ import pytest
 from gardesh.exchange.log_source import source
 from gardesh.exchange.monitor import ForkFound, Monitor
 from gardesh.exchange.static_log import publish
+from gardesh.exchange.static_site import Folder
 from gardesh.model import fork as forks
 from gardesh.model.fork import Fork
 from gardesh.model.policy import Policy
@@ -32,7 +33,7 @@ class Served:
     def show(self, log: GrowingLog, size: int | None = None) -> Served:
         """Serve this log from here on, in place of what was served."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        publish(log.store, log.note(size), self.folder)
+        publish(log.store, log.note(size), Folder(self.folder))
         return self
 
     def look(self) -> tuple[int, int, list[str]]:

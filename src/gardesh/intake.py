@@ -87,10 +87,13 @@ Answer = Accepted | Problem
 
 @dataclass(slots=True)
 class Checked:
-    """A document that passed what needs no state. `verified_by` is the key that its signature was checked with."""
+    """A document that passed what needs no state. `verified_by` is the key that its signature was checked with; when it
+    was, its attachments were `looked` for too, and `missing` says which is not here."""
 
     envelope: Envelope
     verified_by: str | None
+    looked: bool = False
+    missing: Problem | None = None
 
 
 class Intake:
@@ -165,7 +168,7 @@ class Intake:
 
     def _checked(self, document: bytes) -> Checked | Problem:
         try:
-            return self.check(document)
+            return self._looked(self.check(document))
         except Problem as problem:
             return problem
 
@@ -177,6 +180,27 @@ class Intake:
             return Checked(envelope, None)
         verify(envelope, key)
         return Checked(envelope, envelope.kid)
+
+    def _looked(self, item: Checked | Problem) -> Checked | Problem:
+        """Looked for its attachments before the transaction: they may be on another machine, and none waits for that."""
+        if isinstance(item, Checked) and item.verified_by is not None and not item.looked:
+            try:
+                item.missing, item.looked = self._missing(item.envelope), True
+            except Problem as problem:
+                return problem
+        return item
+
+    def _missing(self, envelope: Envelope) -> Problem | None:
+        """Which attachment is not here, or not of who names it. None is ever taken away again."""
+        if self.attachments is None:
+            return None
+        for n, named in enumerate(envelope.attachments):
+            digest = named["id"].rpartition(":")[2]
+            raw = bytes.fromhex(digest)
+            here = self.attachments.size_of(raw) == named["size"]
+            if not here or not self.attachments.held_by(raw, envelope.issuer):
+                return Problem(ATTACHMENT_MISSING, f"/attachments/{n}", digest=digest, size=named["size"])
+        return None
 
     # -- in log order -------------------------------------------------------------------------------------
 
@@ -194,6 +218,7 @@ class Intake:
     def _together(self, checked: Sequence[Checked | Problem], now: int) -> list[Answer]:
         places: list[Place | Problem] = []
         sequencer = self.sequencer
+        checked = [self._looked(item) for item in checked]
         with sequencer.batch(now) as batch:
             sequencer.places.recall(item.envelope for item in checked if isinstance(item, Checked))
             for item in checked:
@@ -220,13 +245,9 @@ class Intake:
             return known
         if not envelope.complete:
             raise Problem(INCOMPLETE, "/credentialSubject", missing=envelope.missing)
-        if self.attachments is not None:
-            for n, named in enumerate(envelope.attachments):
-                digest = named["id"].rpartition(":")[2]
-                raw = bytes.fromhex(digest)
-                here = self.attachments.size_of(raw) == named["size"]
-                if not here or not self.attachments.held_by(raw, envelope.issuer):
-                    raise Problem(ATTACHMENT_MISSING, f"/attachments/{n}", digest=digest, size=named["size"])
+        missing = item.missing if item.looked else self._missing(envelope)
+        if missing is not None:
+            raise missing
         return self.sequencer.accept(envelope, now)
 
     def _signer(self, item: Checked, now: int, *, late: bool) -> None:

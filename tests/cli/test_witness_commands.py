@@ -20,6 +20,7 @@ from test_commands import PASSPHRASE, Shell
 from gardesh.cli.witness_commands import configured
 from gardesh.exchange.static_log import publish
 from gardesh.exchange.witness import Witness
+from gardesh.exchange.static_site import Folder
 from gardesh.model.policy import Policy
 from gardesh.model.policy_file import parse
 from gardesh.model.signer import Verifier
@@ -166,7 +167,7 @@ class Watched:
 
     def show(self, log: GrowingLog, size: int | None = None) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        publish(log.store, log.note(size), self.folder)
+        publish(log.store, log.note(size), Folder(self.folder))
 
     def words(self) -> tuple[str, ...]:
         state, proof = str(self.shell.home / "seen.sqlite"), str(self.proof)
@@ -208,7 +209,7 @@ def test_a_monitor_that_runs_on_stops_at_a_fork(shell: Shell) -> None:
     assert process.stdout is not None
     try:
         assert json.loads(process.stdout.readline())["new"] == 30
-        publish(log.grow(50).store, log.note(), watched.folder)
+        publish(log.grow(50).store, log.note(), Folder(watched.folder))
         while json.loads(process.stdout.readline())["size"] != 50:
             pass
         watched.show(forked(7, 60))

@@ -14,6 +14,7 @@ from gardesh.exchange.log_source import source
 from gardesh.exchange.monitor import ForkFound, Monitor
 from gardesh.exchange.monitor_state import MonitorState
 from gardesh.exchange.static_log import publish
+from gardesh.exchange.static_site import Folder
 from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
 from gardesh.record.notebook import MEMORY
@@ -33,7 +34,7 @@ SIZES = (0, 1, 1, 7, 255, 256, 257, 600, 70_000)
 def test_an_honest_log_is_followed_through_all_its_sizes(served: Served) -> None:
     log, before = GrowingLog(), 0
     for size in SIZES:
-        publish(log.grow(size).store, log.note(), served.folder)
+        publish(log.grow(size).store, log.note(), Folder(served.folder))
         assert served.look() == (size, size - before, [])
         before = size
 
@@ -45,7 +46,7 @@ def test_over_http_it_is_the_same(tmp_path: Path) -> None:
         served, log, before = Served(tmp_path, url), GrowingLog(), 0
         assert served.refusal().params == {"path": "checkpoint", "reason": "HTTP 404"}
         for size in (1, 255, 700):
-            publish(log.grow(size).store, log.note(), folder)
+            publish(log.grow(size).store, log.note(), Folder(folder))
             assert served.look() == (size, size - before, [])
             before = size
     assert served.refusal().code == "log-file-unavailable"

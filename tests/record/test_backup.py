@@ -308,9 +308,13 @@ def test_what_a_killed_backup_left_half_written_is_removed_a_day_later(tmp_path:
 
 
 @pytest.mark.sqlite
-def test_what_is_no_folder_is_no_place_yet() -> None:
-    with pytest.raises(Problem, match="backup-place-unusable"):
-        place_of("s3://bucket/prefix")
+@pytest.mark.parametrize(
+    "where", ["ftp://bucket/prefix", "s3://", "s3://key:secret@bucket/prefix", "s3://bucket?x=1"]
+)
+def test_what_is_neither_a_folder_nor_a_bucket_is_no_place(where: str) -> None:
+    with pytest.raises(Problem, match="backup-place-unusable") as found:
+        place_of(where)
+    assert "secret" not in str(found.value)
 
 
 def test_settings_and_columns_are_those_of_the_schema() -> None:

@@ -74,10 +74,10 @@ class Served:
 
 
 @contextmanager
-def serving(market: Any, blobs: Path, configuration: str = "") -> Iterator[Served]:
+def serving(market: Any, blobs: Path | Blobs, configuration: str = "") -> Iterator[Served]:
     """Serve the node of a market, or of whatever else has a `node` and a time `now`; it is closed at the end."""
     made: Configuration = read(f"[listen]\nport = 0\n{configuration}".encode())
-    kept = Blobs(blobs, made.limits.attachment_bytes)
+    kept = blobs if isinstance(blobs, Blobs) else Blobs(blobs, made.limits.attachment_bytes)
     market.node.blobs = kept
     market.node.intake.attachments = kept
     log = io.StringIO()

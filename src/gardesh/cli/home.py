@@ -23,6 +23,10 @@ from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphr
 from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
 from gardesh.record.views import Views
+from gardesh.web import configuration
+
+SERVE = "serve.toml"
+"""The configuration of a service, in the node's folder; what it says of attachments holds for every command."""
 
 
 def home() -> Path:
@@ -123,7 +127,18 @@ def blobs() -> Blobs:
     text = os.environ.get("GARDESH_ATTACHMENT_LIMIT", str(DEFAULT_LIMIT))
     if not text.isdecimal():
         raise typer.BadParameter(f"GARDESH_ATTACHMENT_LIMIT is a number of bytes, not {text!r}")
-    return Blobs(home() / BLOBS, int(text))
+    kept = home() / SERVE
+    return blobs_at(configuration.load(kept).attachments.store if kept.is_file() else "", int(text))
+
+
+def blobs_at(store: str, limit: int) -> Blobs:
+    """Attachments as a configuration has it: `store` is a bucket, or empty for the node's folder."""
+    if not store:
+        return Blobs(home() / BLOBS, limit)
+    from gardesh.record.object_blobs import ObjectBlobs  # the library is large, and few need it
+    from gardesh.record.object_store import opened
+
+    return ObjectBlobs(home() / BLOBS, limit, opened(store, patient=False))
 
 
 CLOCK_KEY, LOG_KEY = "node-clock", "node-log"

@@ -15,6 +15,7 @@ from gardesh.cli import output
 from gardesh.cli.home import CLOCK_KEY, open_node, open_store
 from gardesh.cli.home import now as clock
 from gardesh.exchange import static_log
+from gardesh.exchange.static_site import site
 from gardesh.model.merkle import verify_consistency
 from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
@@ -212,11 +213,14 @@ def consistency(
 
 @log_app.command()
 def publish(
-    to: Annotated[Path, typer.Argument(help="A folder; any web server can serve it.", file_okay=False)],
+    to: Annotated[
+        str,
+        typer.Argument(help="A folder, or s3://bucket/prefix; any web server or object store can serve it."),
+    ],
 ) -> None:
     """Write the log as static files: C2SP tlog-tiles, entry bundles and the checkpoint; again, only what is new."""
     node = open_node()
-    done = static_log.publish(node.store, node.log.checkpoint(clock()), to)
+    done = static_log.publish(node.store, node.log.checkpoint(clock()), site(to))
     output.say(
         "{n} files written for {s} entries", "{n} پرونده برای {s} درایه نوشته شد", n=done.written, s=done.size
     )

@@ -10,16 +10,13 @@ import typer
 
 from gardesh.cli import output
 from gardesh.cli.files import read_file
-from gardesh.cli.home import home, open_node, store_url
+from gardesh.cli.home import SERVE, blobs_at, home, open_node, store_url
 from gardesh.model.problem import Problem
 from gardesh.node import NOT_A_NODE
-from gardesh.record.blobs import Blobs
 from gardesh.web import configuration
 from gardesh.web.application import described
 from gardesh.web.configuration import Configuration
 from gardesh.web.serve import Server
-
-DEFAULT = "serve.toml"
 
 
 def serve(
@@ -66,7 +63,7 @@ def serve(
         )
         made = msgspec.structs.replace(made, listen=listen)
     node = open_node()
-    blobs = Blobs(home() / "blobs", made.limits.attachment_bytes)
+    blobs = blobs_at(made.attachments.store, made.limits.attachment_bytes)
     node.blobs = blobs
     node.intake.attachments = blobs
     try:
@@ -90,5 +87,5 @@ def configured(file: Path | None) -> Configuration:
     """The configuration named, or that in the node's folder, or the defaults."""
     if file is not None:
         return configuration.read(read_file(file), str(file))
-    kept = home() / DEFAULT
+    kept = home() / SERVE
     return configuration.load(kept) if kept.is_file() else Configuration()

@@ -1,4 +1,4 @@
-"""Where backups are kept: files by name, each written once but for keys. A folder; an object store can take its place.
+"""Where backups are kept: files by name, each written once but for keys. A folder, or a prefix in a bucket of an object store.
 
 A place knows nothing of what it keeps. All of it is for its owner alone: what documents disclose is sealed in it, and
 the wrapped keys are beside that.
@@ -61,8 +61,13 @@ class Place(Protocol):
 
 
 def place_of(where: str) -> Place:
-    """The place that a user named. Raises `backup-place-unusable`."""
+    """The place that a user named: a folder, or `s3://bucket/prefix`. Raises `backup-place-unusable`."""
     scheme, sign, _ = where.partition("://")
+    if scheme == "s3" and sign:
+        from gardesh.record import object_store  # the library is large, and few need it
+        from gardesh.record.backup_bucket import BucketPlace
+
+        return BucketPlace(object_store.opened(where, PLACE_UNUSABLE))
     if sign:
         raise Problem(PLACE_UNUSABLE, place=where, reason=f"it is no folder, and {scheme} is not known here")
     return Folder(Path(where))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -145,17 +146,13 @@ class Blobs:
 
         Raises `no-such-blob`, `blob-broken`.
         """
-        place = self._path(digest)
-        if not place.is_file():
-            raise Problem(NO_SUCH_BLOB, digest=digest.hex())
         seen = hashlib.sha256()
         held = b""
-        with place.open("rb") as source:
-            while chunk := source.read(CHUNK):
-                seen.update(chunk)
-                if held:
-                    yield held
-                held = chunk
+        for chunk in self._pieces(digest):
+            seen.update(chunk)
+            if held:
+                yield held
+            held = chunk
         if seen.digest() != digest:
             raise Problem(BLOB_BROKEN, digest=digest.hex())
         yield held
@@ -163,6 +160,9 @@ class Blobs:
     def read_part(self, digest: bytes, first: int, count: int) -> Iterator[bytes]:
         """`count` bytes from `first` on, a piece at a time. Not checked: only the whole shows that it is what its name
         says. Raises `no-such-blob`."""
+        return self._pieces(digest, first, count)
+
+    def _pieces(self, digest: bytes, first: int = 0, count: int = sys.maxsize) -> Iterator[bytes]:
         place = self._path(digest)
         if not place.is_file():
             raise Problem(NO_SUCH_BLOB, digest=digest.hex())

@@ -87,8 +87,19 @@ def language(accepted: str) -> str:
     return found
 
 
+def outside(problem: Problem) -> Problem:
+    """The problem as strangers may read it: where the record or its attachments are is none of their business."""
+    reason = problem.params.get("reason", "")
+    if problem.code == STORE_UNUSABLE:
+        return Problem(STORE_UNUSABLE, url="of the node", reason=reason)
+    if problem.code == "object-store-unusable":  # defined where the library is loaded, which few need
+        return Problem(problem.code, place="of the node", reason=reason)
+    return problem
+
+
 def details(problem: Problem, lang: str, instance: str | None = None) -> wire.ProblemDetails:
     """A problem as the API gives it."""
+    problem = outside(problem)
     hints = wire.Texts(problem.hint("en"), problem.hint("fa")) if problem.kind.hint_en else None
     return wire.ProblemDetails(
         type=f"urn:gardesh:problem:{problem.code}",
@@ -105,9 +116,7 @@ def details(problem: Problem, lang: str, instance: str | None = None) -> wire.Pr
 
 
 def refusal(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
-    """The answer that tells of a problem. Where the store is, is nobody's business outside."""
-    if problem.code == STORE_UNUSABLE:
-        problem = Problem(STORE_UNUSABLE, url="of the node", reason=problem.params.get("reason", ""))
+    """The answer that tells of a problem."""
     lang = language(request.headers.get("accept-language", ""))
     instance = f"urn:uuid:{request.scope['state'].get('request_id') or uuid4()}"
     headers = {"content-language": lang, "cache-control": "no-store", "vary": "accept-language"}

@@ -232,7 +232,7 @@ async def download(request: Asked, name: Name, digest: Digest, purpose: Purpose)
     service = service_of(request)
     claim = await service.ask(request, lambda access: access.attachment(name, digest, purpose))
     raw, size = bytes.fromhex(digest), int(claim["size"])
-    if service.blobs.size_of(raw) != size:
+    if await asyncio.to_thread(service.blobs.size_of, raw) != size:
         raise Problem(NO_SUCH_BLOB, digest=digest)
     tag = f'"{digest}"'
     headers = {

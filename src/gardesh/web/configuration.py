@@ -99,6 +99,18 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     )
 
 
+class Attachments(Struct, forbid_unknown_fields=True, frozen=True):
+    """Where attachments are kept."""
+
+    store: Annotated[
+        str,
+        Meta(
+            pattern="^(s3://[^/@?#]+(/[^?#]*)?)?$",
+            description="A bucket, as s3://bucket/prefix, with the credentials of the environment; empty: the node's folder.",
+        ),
+    ] = ""
+
+
 class Tokens(Struct, forbid_unknown_fields=True, frozen=True):
     """Access tokens."""
 
@@ -185,6 +197,7 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
 
     listen: Listen = field(default_factory=Listen)
     limits: Limits = field(default_factory=Limits)
+    attachments: Attachments = field(default_factory=Attachments)
     tokens: Tokens = field(default_factory=Tokens)
     webhooks: Webhooks = field(default_factory=Webhooks)
     witnesses: Witnesses = field(default_factory=Witnesses)
