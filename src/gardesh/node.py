@@ -62,6 +62,7 @@ class Node:
         self.sequencer = Sequencer(store, library, log, clock)
         self.intake = Intake(self.sequencer, blobs)
         self.key_owners = KeyOwners(self.sequencer.registers)
+        self._size = -1
 
     @classmethod
     def create(
@@ -172,10 +173,7 @@ class Node:
 
     def note_read(self, org: str, position: int, right: reading.Right, purpose: str, now: int) -> None:
         """Record that `org` reads a document, as far as its right goes. Durable when it returns."""
-        fields = "*" if isinstance(right, str) else ",".join(right)
-        sql = "INSERT INTO reads (at, reader, position, fields, purpose) VALUES (?, ?, ?, ?, ?)"
-        with self.store.writing():
-            self.store.run(sql, now, org, position, fields, purpose)
+        note_read(self.store, org, position, right, purpose, now)
 
     def right(
         self,
@@ -231,10 +229,32 @@ class Node:
         legal = value.get("legal_id") if isinstance(value, dict) else None
         return frozenset([legal]) if isinstance(legal, str) else frozenset()
 
+    def pass_time(self, now: int) -> None:
+        """Let what fell due be recorded; and when nothing has been written since the last time, store the newest checkpoint,
+        for those who read the record on a standby. Raises as `Intake.pass_time`."""
+        before = self._size
+        self.intake.pass_time(now)
+        self._size = self.log.size
+        if before == self._size:
+            self.log.keep_checkpoint()
+
+    def clock_key(self) -> tuple[str, dict[str, Any]]:
+        """The name of the node's clock key, and its public half."""
+        key = self.sequencer.clock.key
+        return key.kid, public_jwk(key)
+
     def close(self) -> None:
         self.log.keep_checkpoint()
         self.log.close()
         self.store.close()
+
+
+def note_read(store: Store, org: str, position: int, right: reading.Right, purpose: str, now: int) -> None:
+    """As `Node.note_read`, in this store."""
+    fields = "*" if isinstance(right, str) else ",".join(right)
+    sql = "INSERT INTO reads (at, reader, position, fields, purpose) VALUES (?, ?, ?, ?, ?)"
+    with store.writing():
+        store.run(sql, now, org, position, fields, purpose)
 
 
 def shown(paper: Envelope, right: reading.Right) -> Envelope:

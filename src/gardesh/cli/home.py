@@ -16,13 +16,17 @@ from gardesh.model.problem import Problem
 from gardesh.node import ALREADY_A_NODE, NOT_A_NODE, Node, begun
 from gardesh.record import folder
 from gardesh.record.blobs import DEFAULT_LIMIT, Blobs
-from gardesh.record.database import STORE_UNUSABLE, is_server, without_password
+from gardesh.record.clock import Clock
+from gardesh.record.database import STORE_UNUSABLE, is_server, with_parameter, without_password
+from gardesh.record.following import FollowedStore
+from gardesh.record.founding import new_clock_key
 from gardesh.record.keys import KeyStore
 from gardesh.record.node_folder import BLOBS, KEYS, RECORD, URL
 from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
 from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
 from gardesh.record.views import Views
+from gardesh.replica import Replica
 from gardesh.web import configuration
 
 SERVE = "serve.toml"
@@ -157,3 +161,17 @@ def open_node() -> Node:
     kept.clean()
     clock = (CLOCK_KEY, held.load(CLOCK_KEY))
     return Node.open(store, signers=signers, clock=clock, record_keys=held.load_records, blobs=kept)
+
+
+def open_replica(of: str) -> Replica:
+    """The node as a standby of its database has it; `of`: the service that takes documents. Access tokens are read where the
+    node's clock key is among the keys, documents where its record keys are; no other key is used. Raises `not-a-node`, `store-unusable`."""
+    url = store_url()
+    if url is None:
+        raise Problem(NOT_A_NODE, url=str(home()))
+    known = (home() / KEYS / f"{CLOCK_KEY}.pem").is_file()
+    clock = Clock(CLOCK_KEY, keys().load(CLOCK_KEY) if known else new_clock_key())
+    writes = with_parameter(url, "target_session_attrs", "read-write") if is_server(url) else url
+    store = FollowedStore(url)
+    store.unlock(keys().load_records)
+    return Replica(store, lambda: Store(writes), of, clock)

@@ -105,7 +105,7 @@ def init(
 
 
 def vkeys(node: Node) -> list[str]:
-    return [s.verifier.vkey() for s in node.log.signers]
+    return node.log.vkeys
 
 
 @keys_app.command("new")

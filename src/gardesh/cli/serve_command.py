@@ -10,12 +10,12 @@ import typer
 
 from gardesh.cli import output
 from gardesh.cli.files import read_file
-from gardesh.cli.home import SERVE, blobs_at, home, open_node, store_url
+from gardesh.cli.home import SERVE, blobs_at, home, open_node, open_replica, store_url
 from gardesh.model.problem import Problem
-from gardesh.node import NOT_A_NODE
+from gardesh.node import NOT_A_NODE, Node
 from gardesh.web import configuration
 from gardesh.web.application import described
-from gardesh.web.configuration import Configuration
+from gardesh.web.configuration import Configuration, Replica
 from gardesh.web.serve import Server
 
 
@@ -30,6 +30,14 @@ def serve(
     port: Annotated[
         int | None,
         typer.Option("--port", min=0, max=65535, help="Instead of the configuration's; 0: a free one."),
+    ] = None,
+    replica_of: Annotated[
+        str | None,
+        typer.Option(
+            "--replica-of",
+            metavar="URL",
+            help="Only read, on a standby of the database; who would write is sent to the service at URL.",
+        ),
     ] = None,
     print_config: Annotated[
         bool,
@@ -49,6 +57,10 @@ def serve(
         typer.echo(msgspec.json.format(msgspec.json.encode(described()), indent=2).decode())
         return
     made = configured(config)
+    if replica_of is not None:
+        made = configuration.checked(
+            msgspec.structs.replace(made, replica=Replica(replica_of)), "--replica-of"
+        )
     if check:
         if store_url() is None:
             raise Problem(NOT_A_NODE, url=str(home()))
@@ -62,7 +74,7 @@ def serve(
             listen, host=listen.host if host is None else host, port=listen.port if port is None else port
         )
         made = msgspec.structs.replace(made, listen=listen)
-    node = open_node()
+    node: Node = open_replica(made.replica.of.rstrip("/")) if made.replica.of else open_node()
     blobs = blobs_at(made.attachments.store, made.limits.attachment_bytes)
     node.blobs = blobs
     node.intake.attachments = blobs

@@ -142,7 +142,7 @@ class Site:
         self.overview(registers)
         self.put("data/checkpoint", self.note)
         self.put("index.html", entrance())
-        self.put("data/log-keys", "".join(f"{s.verifier.vkey()}\n" for s in self.node.log.signers))
+        self.put("data/log-keys", "".join(f"{key}\n" for key in self.node.log.vkeys))
         self.put(
             MARK, table.as_json({"origin": self.node.log.origin, "size": self.node.log.size, **self.written})
         )

@@ -102,6 +102,13 @@ def is_server(url: str) -> bool:
     return url.partition("://")[0] in SERVERS and "://" in url
 
 
+def with_parameter(url: str, name: str, value: str) -> str:
+    """The URL of a server with a parameter of libpq in the place of what it says of it, if it does."""
+    plain, _, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and not part.startswith(f"{name}=")]
+    return f"{plain}?{'&'.join([*kept, f'{name}={value}'])}"
+
+
 def without_password(url: str) -> str:
     """The URL with `***` in the place of a password."""
     return _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[2] is None else f"{found[2]}***", url)

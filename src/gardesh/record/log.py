@@ -41,6 +41,8 @@ class Log:
         self.origin = origin
         self.signers = tuple(signers)
         self._pen = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self.kept = 0
+        """The size of the newest checkpoint that is known to be stored by itself, not with the batch that comes after it."""
         self.edge = self._load()
         self.note = self._newest_note()
         self.cosigned = self._newest_cosigned()
@@ -50,6 +52,11 @@ class Log:
     def size(self) -> int:
         return self.edge.size
 
+    @property
+    def vkeys(self) -> list[str]:
+        """The keys that its checkpoints verify with, as C2SP writes them."""
+        return [s.verifier.vkey() for s in self.signers]
+
     def _load(self) -> TileEdge:
         (size,) = self.store.one("SELECT coalesce(max(position), -1) + 1 FROM documents")
         return TileEdge.load(int(size), _StoredTiles(self.store))
@@ -57,13 +64,19 @@ class Log:
     def _newest_note(self) -> bytes:
         row = self.store.one("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
         if row is not None and row[0] == self.size:
+            self.kept = self.size
             return bytes(row[1])
         return b""
+
+    @property
+    def own(self) -> int:
+        """How many signatures the log itself puts under a checkpoint."""
+        return len(self.signers)
 
     def _newest_cosigned(self) -> tuple[int, bytes] | None:
         rows = self.store.rows("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT ?", LOOKED_AT)
         for size, raw in rows:
-            if len(notes.parse(bytes(raw)).signatures) > len(self.signers):
+            if len(notes.parse(bytes(raw)).signatures) > self.own:
                 return int(size), bytes(raw)
         return None
 
@@ -100,9 +113,10 @@ class Log:
 
     def keep_checkpoint(self) -> None:
         """Store the newest checkpoint; each earlier one was stored with the batch that came after it."""
-        if self.note:
+        if self.note and self.kept != self.size:
             with self.store.writing():
                 self.store_checkpoint(self.size, self.note)
+            self.kept = self.size
 
     def store_checkpoint(self, size: int, note: bytes) -> None:
         """In the open transaction, unless one of that size is stored: witnesses may have cosigned that."""

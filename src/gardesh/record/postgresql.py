@@ -97,15 +97,17 @@ class Postgresql:
             self._warned = str(said.message_primary)
 
     def _alone(self, act: Callable[[psycopg.Connection[Row]], Any], *, again: bool) -> Any:
-        """Outside a write. With `again`, once more on a new connection where the old one turns out to be lost."""
+        """Outside a write. With `again`, once more on a new connection where the old one turns out to be lost, and where a
+        standby ended the statement to go on with what it replays."""
         if self._line.closed:
             self._line, again = self._connect(), False
         try:
             return act(self._line)
-        except psycopg.Error:
-            if not (again and self._line.closed):
+        except psycopg.Error as error:
+            if not again or not (self._line.closed or isinstance(error, errors.SerializationFailure)):
                 raise
-        self._line = self._connect()
+        if self._line.closed:
+            self._line = self._connect()
         return act(self._line)
 
     def run(self, sql: str, values: Sequence[Any]) -> Any:

@@ -68,6 +68,9 @@ class Sequencer:
         """Take up where the record stands, and what time will do."""
         self._reset()
         self._stand()
+        self._plan_wakes()
+
+    def _plan_wakes(self) -> None:
         rows = self.store.rows("SELECT wakes_at, id FROM cases WHERE wakes_at IS NOT NULL")
         self.wakes = [(at, case_id) for at, case_id in rows]
         heapq.heapify(self.wakes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
@@ -16,6 +16,7 @@ from litestar.openapi.spec.oauth_flows import OAuthFlows
 from litestar.types import ASGIApp
 
 from gardesh.model.problem import Problem
+from gardesh.record.following import READ_ONLY
 from gardesh.web import (
     attachments,
     cases,
@@ -51,6 +52,7 @@ configuration names. Documents themselves need none: their issuer's signature is
 digest, so there is no Idempotency-Key. Refusals are problems (RFC 9457) with a stable `code`, a JSON pointer, and a
 sentence in Persian and in English. Lists are paged by `cursor`; answers have entity tags, and If-None-Match gives 304. HEAD
 gives the head of what GET gives."""
+READS = ("GET", "HEAD", "OPTIONS")
 SMALL = 1 << 20
 """The largest body of a request that is neither a document nor an attachment."""
 
@@ -75,6 +77,7 @@ def application(service: Service, beside: Sequence[Beside], report: Report) -> A
             Exception: on_fault,
         },
         openapi_config=description(service.url),
+        before_request=only_reads(service.replica_of) if service.replica_of else None,
         on_startup=[each.start for each in beside],
         on_shutdown=[each.stop for each in beside],
         request_max_body_size=SMALL,
@@ -82,6 +85,16 @@ def application(service: Service, beside: Sequence[Beside], report: Report) -> A
         debug=False,
     )
     return Surrounding(made, service, report)
+
+
+def only_reads(url: str) -> Callable[[Request[Any, Any, Any]], None]:
+    """Turns away whatever a service that only reads cannot do. `url`: the one that can."""
+
+    def check(request: Request[Any, Any, Any]) -> None:
+        if request.method not in READS and not request.route_handler.opt.get("reads"):
+            raise Problem(READ_ONLY, url=url)
+
+    return check
 
 
 def routes() -> list[Any]:

@@ -312,6 +312,7 @@ async def worklist(request: Asked, cursor: Cursor = None, limit: Limit = 50) -> 
         **refuses(401, 404, 422),
     },
     security=SIGNED,
+    reads=True,
 )
 async def draft(request: Asked, data: JSONBody[wire.DraftWanted]) -> Response[bytes]:
     """The claims of a document that the caller can issue now, resting on the case as it stands. Nothing is recorded, and

@@ -111,6 +111,18 @@ class Attachments(Struct, forbid_unknown_fields=True, frozen=True):
     ] = ""
 
 
+class Replica(Struct, forbid_unknown_fields=True, frozen=True):
+    """Reading on a standby of the database."""
+
+    of: Annotated[
+        str,
+        Meta(
+            description="The address of the service that takes documents, as https://node.example: this one then only reads, "
+            "where its database is a standby from there, and sends who would write to that one. Empty: it takes them itself."
+        ),
+    ] = ""
+
+
 class Tokens(Struct, forbid_unknown_fields=True, frozen=True):
     """Access tokens."""
 
@@ -206,6 +218,7 @@ class Configuration(Struct, forbid_unknown_fields=True, frozen=True):
     telemetry: Telemetry = field(default_factory=Telemetry)
     jetstream: Jetstream = field(default_factory=Jetstream)
     authorities: list[Authority] = field(default_factory=list)
+    replica: Replica = field(default_factory=Replica)
 
 
 def load(file: Path) -> Configuration:
@@ -222,6 +235,11 @@ def read(data: bytes, file: str = "") -> Configuration:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
         raise Problem(CONFIGURATION_WRONG, file=file, place=place.rstrip("`") or "/", reason=reason) from None
+    return checked(made, file)
+
+
+def checked(made: Configuration, file: str) -> Configuration:
+    """The same, once what its types do not say is looked at. Raises `configuration-wrong`."""
     _check(made, file)
     return made
 
@@ -256,19 +274,27 @@ def _check(made: Configuration, file: str) -> None:
     if made.telemetry.endpoint and not is_http(made.telemetry.endpoint):
         reason = "it is an http address, as http://collector:4318/v1/traces"
         raise Problem(CONFIGURATION_WRONG, file=file, place="telemetry.endpoint", reason=reason)
-    if made.listen.url:
-        try:
-            parts = urlsplit(made.listen.url)
-            whole = parts.scheme in ("http", "https") and bool(parts.netloc)
-        except ValueError:
-            whole = False
-        if not whole or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-            reason = "it is scheme and authority alone, as https://node.example"
-            raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
-        plain = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
-        if made.listen.url.rstrip("/") != f"{parts.scheme}://{plain}":
-            reason = f"clients would sign for {parts.scheme}://{plain}; write it so"
-            raise Problem(CONFIGURATION_WRONG, file=file, place="listen.url", reason=reason)
+    for place, url in (("listen.url", made.listen.url), ("replica.of", made.replica.of)):
+        if url:
+            _check_url(url, file, place)
+    if made.replica.of and made.jetstream.servers:
+        reason = "one that only reads publishes nothing; the service that takes documents does, or `gardesh worker`"
+        raise Problem(CONFIGURATION_WRONG, file=file, place="jetstream.servers", reason=reason)
+
+
+def _check_url(url: str, file: str, place: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and bool(parts.netloc)
+    except ValueError:
+        whole = False
+    if not whole or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        reason = "it is scheme and authority alone, as https://node.example"
+        raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
+    plain = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+    if url.rstrip("/") != f"{parts.scheme}://{plain}":
+        reason = f"clients would sign for {parts.scheme}://{plain}; write it so"
+        raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
 
 
 def is_http(url: str) -> bool:

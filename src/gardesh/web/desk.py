@@ -260,7 +260,7 @@ class Desk:
 
     def _tick(self, node: Node) -> None:
         try:
-            node.intake.pass_time(self.clock())
+            node.pass_time(self.clock())
         except Problem as problem:
             self.trouble = problem  # it is met again, and said, by the next submission
         except Exception as fault:  # noqa: BLE001 a fault of ours in one case must not stop all the others

@@ -10,7 +10,7 @@ from litestar import Response, get
 
 from gardesh import wire
 from gardesh.model.problem import Problem
-from gardesh.node import Node, public_jwk
+from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.answer import NO_SUCH_RESOURCE
 from gardesh.web.description import HEX, OPEN, Tagged, finished, gives, refuses
@@ -101,8 +101,8 @@ async def node(request: Asked) -> Response[bytes]:
         return {
             "origin": found.log.origin,
             "genesis": bytes(found.store.one("SELECT digest FROM documents WHERE position = 0")[0]).hex(),
-            "clock": wire.ClockKey(found.sequencer.clock.key.kid, public_jwk(found.sequencer.clock.key)),
-            "log_keys": [s.verifier.vkey() for s in found.log.signers],
+            "clock": wire.ClockKey(*found.clock_key()),
+            "log_keys": found.log.vkeys,
             "size": found.log.size,
             "packs": sorted(found.library.packs),
             "version": version("gardesh"),

@@ -89,7 +89,8 @@ class Server:
 
     def _server(self, node: Node, blobs: Blobs) -> uvicorn.Server:
         configuration = self.configuration
-        tokens = Tokens(node.sequencer.clock.key, self.url)
+        # Who reads at a replica brings a token of the service that it is a replica of.
+        tokens = Tokens(node.sequencer.clock.key, configuration.replica.of.rstrip("/") or self.url)
         self.service = Service(self.desk, blobs, tokens, configuration, self.url)
         proxies = ",".join(configuration.listen.trusted_proxies)
         settings: dict[str, Any] = {
@@ -113,7 +114,7 @@ class Server:
         policy = policy_of(configuration.witnesses.policy, self.folder, node.log)
         if policy is not None:
             beside.append(Cosigner(self.service, policy, self.report))
-        app = application(self.service, beside, self.report)
+        app = application(self.service, [] if self.service.replica_of else beside, self.report)
         return Http(uvicorn.Config(app, **settings), self.service, self.report)
 
     def _heard(self, issuer: str, fault: Exception | None) -> None:

@@ -63,6 +63,11 @@ class Service:
         self.traces = Traces(self.configuration.telemetry.endpoint, self.configuration.telemetry.share)
         self.authorities = Authorities(self.configuration.authorities, self.url)
 
+    @property
+    def replica_of(self) -> str:
+        """The address of the service that takes documents, if this one only reads; else empty."""
+        return self.configuration.replica.of.rstrip("/")
+
     async def credential(self, request: Asked, body: bytes | None = b"") -> Credential:
         """Who asks, as far as the request says it; counts against the rate. Raises as `authentication.read`, as
         `Authorities.read`, and `too-many-requests`."""

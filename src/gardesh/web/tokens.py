@@ -143,7 +143,8 @@ def refused(error: str, problem: Problem) -> Response[bytes]:
 )
 async def metadata(request: Asked) -> Response[bytes]:
     """As RFC 8414 has it."""
-    url = service_of(request).url
+    service = service_of(request)
+    url = service.replica_of or service.url
     told = {
         "issuer": url,
         "token_endpoint": f"{url}/token",
