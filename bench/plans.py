@@ -13,19 +13,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench import material
+from bench import divided, material
+from bench.plans_cost import bytes_on_disk, measure, memory
 from bench.plans_rows import fill
 from bench.plans_work import work
 from bench.stores import fresh, server
-from bench.table import machine
+from bench.table import Table, machine
 from gardesh.node import Node
 from gardesh.record import folder
+from gardesh.record.cases import KEPT
 from gardesh.record.clock import Clock
 from gardesh.record.log import Log
 from gardesh.record.postgresql import _marked
@@ -42,6 +45,8 @@ KNOWN = {
 }
 """Statements that may cost more, and why."""
 VALUES = 12
+DIVIDED = "PostgreSQL, divided"
+"""By case and by time (`bench.divided`)."""
 MARKS = re.compile(r"\(\?(, \?){9,}\)")
 
 
@@ -140,21 +145,44 @@ def dearest(plans: Iterator[Plan]) -> Plan:
     return max(plans, key=lambda plan: (plan.looked, plan.ms))
 
 
-def explained(store: Watched, made: material.Material, size: int) -> dict[str, tuple[str, Plan]]:
-    """By the statement: where it comes from, and the plan of the dearest of its values."""
+def filled(store: Watched, made: material.Material, size: int) -> Node:
+    """A node in the midst of so many documents."""
     node = material.node(store, made)
     for paper in [*made.cases[0], *made.cases[1][:12]]:
         node.intake.submit(paper, made.at)
     fill(node, size)
+    if store.url.startswith("postgresql://"):
+        with psycopg.connect(store.url, autocommit=True) as line:
+            line.execute("VACUUM ANALYZE")
+    clock = node.sequencer.clock
+    return Node(
+        store, folder.stored(store), Log(store, node.log.origin, made.signers), Clock(clock.name, clock.key)
+    )
+
+
+def costs(table: Table, store: Watched, where: str, what: str, told: bool) -> None:
+    """Bytes of the record in `store`, which is at `where` for other processes; with `told`, memory and start of a node over it."""
+    (count,) = store.one("SELECT max(position) + 1 FROM documents")
+    parts = bytes_on_disk(store)
+    total = sum(size for size, _ in parts.values())
+    table.add(f"{what}: without contents, with all indexes", total / count, "bytes a document")
+    name, (_, largest) = max(parts.items(), key=lambda item: item[1][1])
+    if largest:
+        table.add(f"{what}: the largest index ({name})", largest / 1e6, "MB")
+        table.add(f"{what}: the largest index of slots", parts["slots"][1] / 1e6, "MB")
+    if not told:
+        return
+    held, opened = memory(store, where)
+    table.add(f"{what}: memory of a node, {KEPT:,} cases at hand", held, "MB", None, "≤ 300")
+    table.add(f"{what}: a start", opened, "s")
+
+
+def explained(store: Watched, made: material.Material, node: Node) -> dict[str, tuple[str, Plan]]:
+    """By the statement: where it comes from, and the plan of the dearest of its values."""
     line = None
     if store.url.startswith("postgresql://"):
         line = psycopg.connect(store.url, autocommit=True)
-        line.execute("VACUUM ANALYZE")
     store.asked = {}
-    clock = node.sequencer.clock
-    node = Node(
-        store, folder.stored(store), Log(store, node.log.origin, made.signers), Clock(clock.name, clock.key)
-    )
     work(node, made)
     found: dict[str, tuple[str, Plan]] = {}
     known, store.asked = store.asked, None
@@ -193,20 +221,25 @@ def shown(sql: str, where: str, lite: Plan, server_plan: Plan) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.plans", description=__doc__)
-    options.add_argument("--documents", type=int, default=1_000_000)
+    options.add_argument(
+        "--documents", type=int, nargs="+", default=[1_000_000], help="sizes; of the last, the plans"
+    )
     options.add_argument("--write", action="store_true", help="make docs/explanation/queries.md")
+    options.add_argument(
+        "--divided", action="store_true", help="instead: PostgreSQL, and the same divided by case and by time"
+    )
     said = options.parse_args()
     sys.argv[1:] = []
-    made = material.imports(3)
-    with tempfile.TemporaryDirectory(prefix="gardesh-bench-") as place_, server(Path(place_)) as url:
-        begun = time.perf_counter()
-        lite = explained(Watched(f"{place_}/node.sqlite", create=True), made, said.documents)
-        print(f"SQLite: {len(lite)} statements, {time.perf_counter() - begun:.0f} s", flush=True)
-        fresh(url).close()
-        sign = "&" if "?" in url else "?"
-        store = Watched(f"{url}{sign}options=-csearch_path%3Dgardesh_bench")
-        server_plans = explained(store, made, said.documents)
-        print(f"PostgreSQL: {len(server_plans)} statements, {time.perf_counter() - begun:.0f} s", flush=True)
+    made, table = material.imports(6), Table()
+    print(machine(), flush=True)
+    found: list[dict[str, tuple[str, Plan]]] = []
+    for size in said.documents:
+        kinds = ("PostgreSQL", DIVIDED) if said.divided else ("SQLite", "PostgreSQL")
+        found = [one(table, kind, made, size, not said.divided) for kind in kinds]
+    if said.divided:
+        print(f"{table.text()}\n")
+        raise SystemExit(compared(*found))
+    lite, server_plans = found
     both = sorted((w, sql) for sql, (w, _) in lite.items() if sql in server_plans)
     pages, wrong = [], 0
     for where, sql in both:
@@ -216,10 +249,59 @@ def main() -> None:
             wrong += 1
             print(f"{where}: {reason}\n{pages[-1]}")
     if said.write:
-        head = HEAD.format(size=said.documents, count=len(both), steps=STEPS, rows=ROWS, machine=machine())
+        head = HEAD.format(
+            size=said.documents[-1], count=len(both), steps=STEPS, rows=ROWS, machine=machine()
+        )
         PAGE.write_text(head + "\n" + "\n".join(pages) + "\n", encoding="utf-8")
-    print(f"{len(both)} statements, {wrong} that look at too much")
+    print(f"{table.text()}\n{len(both)} statements, {wrong} that look at too much")
     raise SystemExit(1 if wrong else 0)
+
+
+def compared(whole: dict[str, tuple[str, Plan]], parts: dict[str, tuple[str, Plan]]) -> int:
+    """Prints the statements that cost more over divided tables; how many look at too much there."""
+    both = [sql for sql in whole if sql in parts]
+    slower = sorted(both, key=lambda sql: whole[sql][1].ms - parts[sql][1].ms)[:12]
+    for sql in slower:
+        (where, before), (_, after) = whole[sql], parts[sql]
+        print(
+            f"{where}: {before.ms:.2f} to {after.ms:.2f} ms, {before.looked} to {after.looked} rows: {MARKS.sub('(?, …)', sql)}"
+        )
+    wrong = [sql for sql in both if parts[sql][1].looked > ROWS and not any(map(sql.startswith, KNOWN))]
+    spent = [sum(found[sql][1].ms for sql in both) for found in (whole, parts)]
+    print(
+        f"{len(both)} statements, {spent[0]:.1f} ms, divided {spent[1]:.1f} ms, {len(wrong)} that look at too much"
+    )
+    return len(wrong)
+
+
+def one(
+    table: Table, kind: str, made: material.Material, size: int, told: bool
+) -> dict[str, tuple[str, Plan]]:
+    """The plans at one size on one database; what it costs is added to the table. Nothing of it stays."""
+    begun = time.perf_counter()
+    with ExitStack() as held:
+        folder_ = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="gardesh-bench-")))
+        if kind == "SQLite":
+            where = str(folder_ / "node.sqlite")
+            store = Watched(where, create=True)
+        else:
+            url = held.enter_context(server(folder_))
+            fresh(url).close()
+            where = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dgardesh_bench"
+            if kind == DIVIDED:
+                with psycopg.connect(where, autocommit=True) as line:
+                    divided.divide(line, size)
+            store = Watched(where)
+        held.callback(store.close)
+        node = filled(store, made, size)
+        held.callback(node.log.close)
+        what = f"{kind}, {size:,}"
+        print(f"{what}: filled in {time.perf_counter() - begun:.0f} s", flush=True)
+        costs(table, store, where, what, told)
+        plans = explained(store, made, node)
+        print(f"{what}: {len(plans)} statements, {time.perf_counter() - begun:.0f} s", flush=True)
+        measure(table, node, made, what)
+    return plans
 
 
 HEAD = """# What a service asks its database

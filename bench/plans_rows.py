@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -30,6 +31,8 @@ SMALL = ("core/packs", "core/recognitions")
 """Registers that hold few keys by what they are."""
 MANY = "many"
 """A key with many entries, in each register."""
+LOADING = ("synchronous=OFF", "cache_size=-1000000"), ("synchronous=FULL", "cache_size=-2000")
+"""Of SQLite: while rows are put there, and after."""
 
 
 def name(what: str, number: int) -> str:
@@ -38,6 +41,32 @@ def name(what: str, number: int) -> str:
 
 def fill(node: Node, size: int) -> None:
     """Make the record hold `size` documents: its log with tiles, and rows of all tables that grow, in proportion."""
+    with _loading(node.store):
+        _fill(node, size)
+
+
+@contextmanager
+def _loading(store: Store) -> Iterator[None]:
+    """The database takes rows as fast as it can; what comes after is measured with its own settings."""
+    if store.url.startswith("postgresql://"):
+        with psycopg.connect(store.url, autocommit=True) as line:
+            for setting in ("max_wal_size = '16GB'", "full_page_writes = off", "autovacuum = off"):
+                line.execute(f"ALTER SYSTEM SET {setting}")
+            line.execute("SELECT pg_reload_conf()")
+            yield
+            line.execute("ALTER SYSTEM RESET ALL")
+            line.execute("SELECT pg_reload_conf()")
+            line.execute("CHECKPOINT")
+        return
+    for setting in LOADING[0]:
+        store.run(f"PRAGMA {setting}")
+    yield
+    for setting in LOADING[1]:
+        store.run(f"PRAGMA {setting}")
+    store.run("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _fill(node: Node, size: int) -> None:
     store = node.store
     first = node.log.size
     _log(node, first, size)
@@ -106,7 +135,9 @@ def fill(node: Node, size: int) -> None:
         (name("hook", i), who(i, opener), "https://example", b"", None, i, size * 2, "active", 0, 0, i, "")
         for i in range(1_000)
     ))  # fmt: skip
-    put(store, schema.checkpoints, ((i, b"note") for i in range(first + 1, last, 20)))
+    text, _, signed = node.log.checkpoint(0).partition(b"\n\n")
+    note = text + b"\n\n" + signed.splitlines(keepends=True)[0]
+    put(store, schema.checkpoints, ((i, note) for i in range(first + 1, last, 20)))
     with store.writing():
         for table in ("reads", "deliveries"):
             store.database.number_on(table, "id")
