@@ -18,6 +18,7 @@ from gardesh.model.jose import PublicKey, read_header
 from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.record.registers import NOWHERE
+from gardesh.web.masking import masked
 
 T = TypeVar("T")
 TOO_BUSY = define(
@@ -56,12 +57,12 @@ def now() -> int:
 
 
 class Submission:
-    __slots__ = ("documents", "settled", "size")
+    __slots__ = ("answer", "documents", "size")
 
     def __init__(self, documents: Sequence[bytes]) -> None:
         self.documents = documents
         self.size = sum(map(len, documents))
-        self.settled: Future[Settled] = Future()
+        self.answer: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
 
 
 class Question:
@@ -115,13 +116,14 @@ class Desk:
         return self._thread.is_alive() and not self._stopping
 
     async def submit(self, documents: Sequence[bytes]) -> Settled:
-        """Each document's own answer, in order. Those accepted are durable, and under a signed checkpoint.
+        """Each document's own answer, in order. Those accepted are durable, and under a signed checkpoint. A refusal tells
+        nothing of a case in which the issuer has no part.
 
         Raises `too-busy`, `stopping`; then nothing was done.
         """
         made = Submission(documents)
         self._put(made)
-        return await asyncio.wrap_future(made.settled)
+        return await made.answer
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Event]:
@@ -200,13 +202,10 @@ class Desk:
         """Whatever still waits when the thread ends is told so."""
         while not self._queue.empty():
             left = self._queue.get()
-            waiting: Future[Any] | None = None
             if isinstance(left, Submission):
-                waiting = left.settled
-            elif isinstance(left, Question):
-                waiting = left.answer
-            if waiting is not None and waiting.set_running_or_notify_cancel():
-                waiting.set_exception(Problem(STOPPING))
+                _tell([(left.answer, None, Problem(STOPPING))])
+            elif left is not None and left.answer.set_running_or_notify_cancel():
+                left.answer.set_exception(Problem(STOPPING))
 
     def _serve(self, node: Node) -> None:
         held: Submission | Question | None = None
@@ -269,7 +268,7 @@ class Desk:
             self.trouble = None
 
     def _accept(self, together: list[Submission], node: Node) -> None:
-        waiting = [s for s in together if s.settled.set_running_or_notify_cancel()]
+        waiting = [s for s in together if not s.answer.cancelled()]
         with self._guard:
             self._bytes -= sum(s.size for s in together)
         if not waiting:
@@ -284,16 +283,14 @@ class Desk:
             }
             kept = [d for n, d in enumerate(papers) if n not in refused]
             accepted = iter(node.intake.submit_all(kept, self.clock()))
-            answers = iter([refused[n] if n in refused else next(accepted) for n in range(len(papers))])
-            for submission in waiting:
-                submission.settled.set_result(Settled([next(answers) for _ in submission.documents], before))
+            told = [refused[n] if n in refused else next(accepted) for n in range(len(papers))]
+            answers = iter(told)
+            _tell([_outcome(node, s, [next(answers) for _ in s.documents], before) for s in waiting])
             self.trouble = None
             self._announce(node)
         except BaseException as error:  # noqa: BLE001 it is raised where the answers are waited for
             self.trouble = error if isinstance(error, Problem) else self.trouble
-            for submission in waiting:
-                if not submission.settled.done():
-                    submission.settled.set_exception(error)
+            _tell([(s.answer, None, error) for s in waiting])
 
 
 def foreign(node: Node, document: bytes, at: int) -> Problem | None:
@@ -311,3 +308,33 @@ def foreign(node: Node, document: bytes, at: int) -> Problem | None:
     except Problem as problem:
         return problem
     return None
+
+
+Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+
+def _outcome(node: Node, submission: Submission, answers: list[Answer], before: int) -> Outcome:
+    try:
+        return submission.answer, Settled(masked(node, submission.documents, answers), before), None
+    except Exception as fault:  # noqa: BLE001 it is raised where the answers are waited for, and nowhere else
+        return submission.answer, None, fault
+
+
+def _tell(outcomes: Sequence[Outcome]) -> None:
+    """Answers to those who wait for them, in their own loops; each loop is woken once for all of its own."""
+    loops: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    for outcome in outcomes:
+        loops.setdefault(outcome[0].get_loop(), []).append(outcome)
+    for loop, told in loops.items():
+        with suppress(RuntimeError):  # that loop is closed
+            loop.call_soon_threadsafe(_settle, told)
+
+
+def _settle(told: list[Outcome]) -> None:
+    for waiting, found, error in told:
+        if waiting.done():
+            continue
+        if error is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(found)

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,12 +13,9 @@ from litestar import Request
 
 from gardesh.access import Access
 from gardesh.exchange.authority import Authorities
-from gardesh.intake import Answer
-from gardesh.model.document import parse, verify
 from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.record.blobs import Blobs
-from gardesh.record.cases import NO_SUCH_CASE
 from gardesh.web import authentication
 from gardesh.web.authentication import Credential
 from gardesh.web.configuration import Configuration
@@ -112,8 +108,6 @@ class Service:
         """As `Desk.submit`; what became of each is counted."""
         with self.traces.within("record.submit", documents=len(documents), waiting=self.desk.waiting):
             settled = await self.desk.submit(documents)
-            if any(isinstance(a, Problem) for a in settled.answers):
-                settled = await self.desk.ask(partial(unseen, documents=documents, settled=settled))
         refused = sum(isinstance(a, Problem) for a in settled.answers)
         self.counts.documents.labels("accepted").inc(len(settled.answers) - refused)
         self.counts.documents.labels("refused").inc(refused)
@@ -136,37 +130,6 @@ class Service:
 
 
 PIECE = 65_536
-
-
-def unseen(node: Node, documents: Sequence[bytes], settled: Settled) -> Settled:
-    """What became of documents, without what a refusal would tell of a case in which their issuer has no part."""
-    answers: list[Answer] = []
-    for document, told in zip(documents, settled.answers, strict=True):
-        answers.append(told if not isinstance(told, Problem) else masked(node, document, told))
-    return Settled(answers, settled.before)
-
-
-def masked(node: Node, document: bytes, told: Problem) -> Problem:
-    """To who has no part in a case, the case is not there: not when it is read, nor when a document is sent to it.
-
-    Who only says whose the document is, and did not sign it, was refused before the case was looked at: that is told as it
-    is, whether or not whom they name has a part in the case.
-    """
-    if told.code == NO_SUCH_CASE or told.kind.status < 402:
-        return told
-    try:
-        paper = parse(document)
-        org, key = authentication.in_force(node, paper.kid, node.sequencer.last_at)
-        verify(paper, key)
-    except Problem:
-        return told
-    if (
-        org != paper.issuer
-        or paper.case is None
-        or Access(node, paper.issuer, node.sequencer.last_at).takes_part(paper.case)
-    ):
-        return told
-    return Problem(NO_SUCH_CASE, "/circulation/case", case=paper.case)
 
 
 def address(request: Asked) -> str:
