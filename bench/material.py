@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gardesh import worked
 from gardesh.model.fold import CLOCK_ACTS
+from gardesh.model.jose import SigningKey
 from gardesh.model.pack import Pack
 from gardesh.model.signer import Signer
 from gardesh.node import Node
@@ -15,11 +16,13 @@ from gardesh.record import folder
 from gardesh.record.clock import Clock
 from gardesh.record.founding import new_clock_key, new_record_key
 from gardesh.record.log import Log
+from gardesh.record.sealing import RecordKey
 from gardesh.record.store import Store
 from gardesh.record.yaml_values import parse_yaml
 from gardesh.study.record import stored_documents
 
 ORDER, KOTAJ = "71640215", "50318264"
+ORIGIN = "gardesh.example/play"
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Material:
     cases: list[list[bytes]]
     at: int
     signers: list[Signer]
+    clock: SigningKey = field(default_factory=new_clock_key)
+    record_key: RecordKey = field(default_factory=new_record_key)
 
     @property
     def documents(self) -> int:
@@ -83,28 +88,32 @@ def read(name: str, text: str) -> worked.WorkedCase:
     """The worked case without its looks and waits: every act at once, so that no term passes."""
     value: Any = parse_yaml(name, text.encode())
     for act in value["acts"]:
-        for field in ("after", "at", "then"):
-            act.pop(field, None)
+        for member in ("after", "at", "then"):
+            act.pop(member, None)
     value["acts"] = [a for a in value["acts"] if not a.get("looks") and not a.get("waits")]
     return worked.read(name, value)
 
 
 def node(store: Store, material: Material, sealed: bool = True) -> Node:
     """A fresh node that has accepted the set-up. `sealed`: whether what documents say is sealed at rest."""
-    origin = "gardesh.example/play"
-    record_key = new_record_key()
     if sealed:
-        store.unlock(lambda: [record_key])
+        store.unlock(lambda: [material.record_key])
     with store.writing():
         for made in material.packs:
             folder.keep(store, made)
-        store.set("origin", origin.encode())
-    made_node = Node(
-        store,
-        folder.stored(store),
-        Log(store, origin, material.signers),
-        Clock("clock", new_clock_key()),
-    )
+        store.set("origin", ORIGIN.encode())
+    made_node = _opened(store, material)
     for paper in material.setup:
         made_node.intake.submit(paper, material.at)
     return made_node
+
+
+def again(store: Store, material: Material) -> Node:
+    """Another over the same record, which is sealed."""
+    store.unlock(lambda: [material.record_key])
+    return _opened(store, material)
+
+
+def _opened(store: Store, material: Material) -> Node:
+    log = Log(store, ORIGIN, material.signers)
+    return Node(store, folder.stored(store), log, Clock("clock", material.clock))

@@ -1,116 +1,117 @@
-"""Accepting over HTTP: a server as a process of its own, and clients that each carry cases through, one document a request
-or a bundle a case. The clients share the machine's cores with the server."""
+"""Accepting over HTTP: services as processes of their own, and clients that share the machine's cores with them.
+
+Every round measures the roofline first, and what follows beside it: what else the machine does bears on both.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import multiprocessing
-import os
-import time
-from collections.abc import Callable
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from bench.material import Material, node
-from bench.table import Table
-from gardesh.process import seldom_collect
-from gardesh.record.blobs import Blobs
-from gardesh.record.store import Store
-from gardesh.web.configuration import Configuration, Limits, Listen, Operations
-from gardesh.web.serve import Server
+from bench.clients import How, arrive, bundled, carry, single
+from bench.material import Material
+from bench.roofline import Roofline
+from bench.services import services
+from bench.stores import emptied
+from bench.table import Table, seconds
 
 CLIENTS = 24
-UNLIMITED = Configuration(
-    listen=Listen(port=0), limits=Limits(rate=0.0, bundle_documents=10_000), operations=Operations(log="none")
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to submit. `beside`: the roofline of which batch it stands beside. `part`: of the cases, how many."""
+
+    name: str
+    how: How
+    clients: int
+    beside: int
+    count: int = 1
+    witnessed: bool = False
+    target: str = ""
+    part: float = 1.0
+
+
+ONE = Kind(f"one document a request, {CLIENTS} clients", single, CLIENTS, 1, target="≥ 50 %")
+BUNDLES = Kind("a case a bundle, 4 clients", bundled, 4, 100, target="≥ 80 %")
+SQLITE = (
+    ONE,
+    Kind("one document a request, one client", single, 1, 1, part=0.2),
+    BUNDLES,
+    Kind(f"one document a request, {CLIENTS} clients, two witnesses beside", single, CLIENTS, 1, 1, True),
+    Kind("a case a bundle, 4 clients, two witnesses beside", bundled, 4, 100, 1, True),
+)
+POSTGRESQL = (
+    ONE,
+    BUNDLES,
+    Kind(f"2 services, one document a request, {CLIENTS} clients", single, CLIENTS, 1, 2, part=0.6),
+    Kind("2 services, a case a bundle, 4 clients", bundled, 4, 100, 2),
+    Kind(f"4 services, one document a request, {CLIENTS} clients", single, CLIENTS, 1, 4, part=0.6),
+    Kind("4 services, a case a bundle, 4 clients", bundled, 4, 100, 4),
 )
 
 
-def serve(made: Material, place: str, told: Any) -> None:
-    """The process of the server; tells its address, and stops when it is told to."""
-    seldom_collect()
-    store = Store(place, create=True)
-    fresh = node(store, made)
-    at = made.at
-    gc.collect()
-    gc.freeze()
-    server = Server(lambda: fresh, Blobs(Path(place).parent / "blobs"), UNLIMITED, clock=lambda: at)
-    told.send(server.url)
-    server.run()
+def files(place: Path) -> Callable[[], str]:
+    """Each time another file."""
+    numbers = iter(range(1_000_000))
+    return lambda: str(place / f"http-{next(numbers)}.sqlite")
 
 
-class Line:
-    """One connection that is kept, and as little of HTTP as a client can do with."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
-
-    async def open(self) -> None:
-        self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
-
-    async def post(self, path: str, body: bytes, kind: str) -> bytes:
-        head = (
-            f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        self.writer.write(head.encode() + body)
-        answer = await self.reader.readuntil(b"\r\n\r\n")
-        status = int(answer[9:12])
-        lines = {k.strip().lower(): v for k, _, v in (s.partition(b":") for s in answer.split(b"\r\n"))}
-        content = await self.reader.readexactly(int(lines[b"content-length"]))
-        if status not in (200, 201):
-            raise SystemExit(content.decode())
-        return content
-
-
-async def single(line: Line, case: list[bytes]) -> None:
-    for paper in case:
-        await line.post("/v1/documents", paper, "application/vc+sd-jwt")
-
-
-async def bundled(line: Line, case: list[bytes]) -> None:
-    body = msgspec.json.encode([p.decode() for p in case])
-    told = await line.post("/v1/documents/bundle", body, "application/json")
-    if b'"problem"' in told:
-        raise SystemExit(told.decode())
-
-
-async def carry(
-    url: str, cases: list[list[bytes]], how: Callable[[Line, list[bytes]], Any], clients: int
-) -> float:
-    """Seconds until all cases are carried through, so many at a time."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    lines = [Line(host, int(port)) for _ in range(clients)]
-    for line in lines:
-        await line.open()
-    left = iter(cases)
-
-    async def work(line: Line) -> None:
-        for case in left:
-            await how(line, case)
-
-    begun = time.perf_counter()
-    await asyncio.gather(*(work(line) for line in lines))
-    return time.perf_counter() - begun
-
-
-def measure(table: Table, made: Material, place: Path, roofline: dict[int, float]) -> None:
-    """One document a request beside the roofline of single appends; a case a bundle beside that of batches of 100."""
-    context = multiprocessing.get_context("fork")
-    for name, how, clients, beside, target in (
-        (f"over HTTP, one document a request, {CLIENTS} clients", single, CLIENTS, 1, "≥ 50 %"),
-        ("over HTTP, one document a request, one client", single, 1, 1, ""),
-        ("over HTTP, a case a bundle, 4 clients", bundled, 4, 100, "≥ 80 %"),
+def measure(table: Table, made: Material, place: Path, roof: Roofline, url: str) -> None:
+    """Both stores: rates, then latencies at a half and nine tenths of the rate of single documents. `url`: PostgreSQL."""
+    for store, kinds, fresh, there in (
+        ("SQLite", SQLITE, files(place), None),
+        ("PostgreSQL", POSTGRESQL, lambda: emptied(url), url),
     ):
-        here, there = context.Pipe()
-        file = place / f"http-{os.getpid()}-{beside}-{clients}.sqlite"
-        process = context.Process(target=serve, args=(made, str(file), there))
-        process.start()
-        url = here.recv()
-        cases = made.cases if clients > 1 else made.cases[: max(1, len(made.cases) // 4)]
-        spent = asyncio.run(carry(url, cases, how, clients))
-        process.terminate()
-        process.join()
-        rate = sum(len(c) for c in cases) / spent
-        table.add(name, rate, "documents/s", rate / roofline[beside], target)
+        rates: dict[str, list[float]] = defaultdict(list)
+        parts: dict[str, list[float]] = defaultdict(list)
+        roofs: dict[int, list[float]] = defaultdict(list)
+        waits: dict[int, list[float]] = defaultdict(list)
+        for turn in range(ROUNDS):
+            best = dict(rooflines(roof, there))
+            for batch, rate in best.items():
+                roofs[batch].append(rate)
+            for kind in kinds:
+                rate = carried(made, fresh(), kind)
+                rates[kind.name].append(rate)
+                parts[kind.name].append(rate / best[kind.beside])
+            for load in (50, 90):
+                with services(made, fresh()) as (address,):
+                    asyncio.run(carry([address], made.cases[:1], single, 1))  # what is read once is read then
+                    rate = rates[ONE.name][turn] * load / 100
+                    waits[load] += asyncio.run(arrive(address, made.cases[1:], rate, turn))
+        for batch, found in roofs.items():
+            table.add(f"{store}: roofline, batches of {batch}", found, "documents/s")
+        for kind in kinds:
+            name = f"{store} over HTTP, {kind.name}"
+            table.add(name, rates[kind.name], "documents/s", parts[kind.name], kind.target)
+        for load, found in waits.items():
+            table.tell(
+                f"{store} over HTTP, latency at {load} % of {ONE.name}: p50, p99, p99.9",
+                " / ".join(f"{at:,.1f}" for at in percentiles(found)),
+                "ms",
+            )
+
+
+def rooflines(roof: Roofline, url: str | None) -> Iterator[tuple[int, float]]:
+    for batch in (1, 100):
+        yield batch, roof.documents / seconds(lambda b=batch: roof.run(b, url), 1)  # type: ignore[misc]
+
+
+def carried(made: Material, url: str, kind: Kind) -> float:
+    """Documents a second."""
+    cases = made.cases[: max(1, round(len(made.cases) * kind.part))]
+    with services(made, url, kind.count, witnessed=kind.witnessed) as addresses:
+        spent = asyncio.run(carry(addresses, cases, kind.how, kind.clients))
+    return sum(map(len, cases)) / spent
+
+
+def percentiles(found: list[float]) -> tuple[float, float, float]:
+    """The median, and what 99 and 99.9 in a hundred are not above."""
+    cuts = statistics.quantiles(found, n=1000, method="inclusive")
+    return cuts[499], cuts[989], cuts[998]

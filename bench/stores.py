@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from bench import material
-from bench.__main__ import accept
+from bench.accepting import accept
 from bench.table import Table, machine
 from gardesh.process import seldom_collect
 from gardesh.record.store import Store
@@ -26,10 +26,10 @@ SCHEMA = "gardesh_bench"
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A server with the settings that it has by default: every commit is on the disk."""
-    if len(sys.argv) > 1:
-        yield sys.argv[1]
+def server(folder: Path, given: str | None = None) -> Iterator[str]:
+    """A server with the settings that it has by default: every commit is on the disk. Or the one that is given."""
+    if given:
+        yield given
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -42,10 +42,15 @@ def server(folder: Path) -> Iterator[str]:
 
 
 def fresh(url: str) -> Store:
+    return Store(emptied(url), create=True)
+
+
+def emptied(url: str) -> str:
+    """The URL of an empty schema there; what was in it is gone."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}")
     sign = "&" if "?" in url else "?"
-    return Store(f"{url}{sign}options=-csearch_path%3D{SCHEMA}", create=True)
+    return f"{url}{sign}options=-csearch_path%3D{SCHEMA}"
 
 
 def main() -> None:
@@ -55,7 +60,8 @@ def main() -> None:
     papers = [paper for case in made.cases for paper in case]
     gc.collect()
     gc.freeze()
-    with tempfile.TemporaryDirectory(prefix="gardesh-bench-") as place, server(Path(place)) as url:
+    given = sys.argv[1] if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(prefix="gardesh-bench-") as place, server(Path(place), given) as url:
         for batch in (1, 10, 100):
             rates: dict[str, list[float]] = {"SQLite": [], "PostgreSQL": []}
             for run in range(RUNS):
