@@ -37,7 +37,7 @@ lint: setup ## check style, types, import contracts and the docs
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python tools/check_docs.py
 
-bench: setup ## measure this machine's roofline and ours
+bench: setup ## measure this machine's roofline, ours beside it, and peers
 	@$(VENV)/bin/python -m bench
 
 lock: setup ## resolve the dependencies anew (make lock UPGRADE=--upgrade for the newest)

@@ -27,12 +27,13 @@ from gardesh.study.audit import Auditor
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("--cases", type=int, default=40, help="imports to measure with (30 documents each)")
+    options.add_argument("--cases", type=int, default=30, help="imports to measure with (30 documents each)")
     options.add_argument(
         "--full",
         action="store_true",
         help="also 1,000,000 documents, and a consultation with 100,000 comments",
     )
+    options.add_argument("--place", help="folder to write records in; /dev/shm takes the disk out")
     options.add_argument("--profile", action="store_true", help="where the time of a batch goes")
     said = options.parse_args()
     seldom_collect()
@@ -43,7 +44,7 @@ def main() -> None:
     papers = [p for c in made.cases for p in c]
     gc.collect()
     gc.freeze()  # what the benchmark itself holds is not the node's
-    with tempfile.TemporaryDirectory(prefix="gardesh-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gardesh-bench-", dir=said.place) as folder:
         place = Path(folder)
         if said.profile:
             profile(fresh(made, place, "profile"), papers, made.at)

@@ -49,9 +49,9 @@ SQLITE = (
 POSTGRESQL = (
     ONE,
     BUNDLES,
-    Kind(f"2 services, one document a request, {CLIENTS} clients", single, CLIENTS, 1, 2, part=0.6),
+    Kind(f"2 services, one document a request, {CLIENTS} clients", single, CLIENTS, 1, 2, part=0.8),
     Kind("2 services, a case a bundle, 4 clients", bundled, 4, 100, 2),
-    Kind(f"4 services, one document a request, {CLIENTS} clients", single, CLIENTS, 1, 4, part=0.6),
+    Kind(f"4 services, one document a request, {CLIENTS} clients", single, CLIENTS, 1, 4, part=0.8),
     Kind("4 services, a case a bundle, 4 clients", bundled, 4, 100, 4),
 )
 
