@@ -19,8 +19,8 @@ from test_commands import PASSPHRASE, Shell
 
 from gardesh.cli.witness_commands import configured
 from gardesh.exchange.static_log import publish
-from gardesh.exchange.witness import Witness
 from gardesh.exchange.static_site import Folder
+from gardesh.exchange.witness import Witness
 from gardesh.model.policy import Policy
 from gardesh.model.policy_file import parse
 from gardesh.model.signer import Verifier
