@@ -66,9 +66,10 @@ def log_keys_of(origin: str) -> tuple[Ed25519PrivateKey, MLDSA44PrivateKey]:
     return Ed25519PrivateKey.from_private_bytes(seed), MLDSA44PrivateKey.from_seed_bytes(seed)
 
 
-def signers_of(origin: str) -> tuple[Signer, Signer]:
+def signers_of(origin: str, name: str = "") -> tuple[Signer, Signer]:
+    """The keys of a log; `name`: the same keys under another name."""
     ed25519, mldsa = log_keys_of(origin)
-    return Signer.of_notes(origin, ed25519), Signer.of_checkpoints(origin, mldsa)
+    return Signer.of_notes(name or origin, ed25519), Signer.of_checkpoints(name or origin, mldsa)
 
 
 SIGNERS = signers_of(ORIGIN)

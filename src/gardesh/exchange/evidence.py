@@ -59,8 +59,8 @@ OPENING_MISSING = define(
     fa="سندی که پرونده را می‌گشاید در این پرونده نیست.",
 )
 OF_THE_CASE = frozenset(
-    ("not-asked", "wrong-procedure", "no-such-case", "node-procedure", "evidence-backdated")
-)
+    ("not-asked", "wrong-procedure", "no-such-case", "node-procedure", "evidence-backdated", "evidence-ahead", "evidence-pack")
+)  # fmt: skip
 """Refusals that tell of the case here."""
 MOST_BYTES = 64 << 20
 """How large a file may be."""

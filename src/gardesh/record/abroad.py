@@ -86,12 +86,12 @@ class Follows:
                 NOT_ASKED, "/circulation/for", slot=name, case=case.id, procedure=wanted or "—", issuer=origin.opener
             )  # fmt: skip
         if wanted not in value.get("procedures", ()):  # type: ignore[operator]
-            raise Problem(PROCEDURE_NOT_RECOGNISED, log=origin.log, procedure=wanted)
+            raise Problem(PROCEDURE_NOT_RECOGNISED, log=origin.log, procedure=wanted, case=case.id)
         known = case.abroad.get((step.name, key))
         if origin.at > now + SKEW:
-            raise Problem(AHEAD, log=origin.log)
+            raise Problem(AHEAD, log=origin.log, case=case.id)
         if origin.at < (case.opened_at - SKEW if known is None else known.reported_at):
-            raise Problem(BACKDATED, log=origin.log)
+            raise Problem(BACKDATED, log=origin.log, case=case.id)
         return step
 
     def _asks(self, case: Case, step: Step, key: str, origin: Origin) -> bool:
@@ -111,7 +111,7 @@ class Follows:
         """That the case there follows a pack that is in force here, word for word. Raises `evidence-pack`."""
         value = self.registers.value("core/packs", proven.pack, NOWHERE, now)
         if value is None or value.get("digest") != proven.pack_digest:
-            raise Problem(PACK_DIFFERS, log=proven.origin.log, pack=proven.pack)
+            raise Problem(PACK_DIFFERS, log=proven.origin.log, pack=proven.pack, case=proven.slot.case)
 
     def bring(self, proven: Evidence, now: int) -> Place:
         """Mirror what another node has proven in the slot that asked for it; the newest that is known stays (then its
@@ -130,7 +130,7 @@ class Follows:
         step = self.check(case, found, slot.key, origin, proven.standing, now)
         wanted = case.procedure.library.qualify(case.procedure.pack, step.spec.from_ or "")
         if proven.procedure != wanted:
-            raise Problem(WRONG_PROCEDURE, expected=wanted, given=proven.procedure)
+            raise Problem(WRONG_PROCEDURE, expected=wanted, given=proven.procedure, case=case.id)
         self.same_law(proven, now)
         return self.mirror(at.clock.mirror(case, step, slot.key, proven, now), now)
 

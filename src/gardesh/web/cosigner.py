@@ -34,7 +34,7 @@ class Cosigner:
         self.service, self.policy, self.report = service, policy, report
         self.settings = service.configuration.witnesses
         self._task: asyncio.Task[None] | None = None
-        self._told: dict[str, str] = {}
+        self._told: dict[str, str] | None = None
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
