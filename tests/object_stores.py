@@ -91,7 +91,7 @@ class ObjectStore:
             with environment(self.environment):
                 try:
                     for bucket in (BUCKET, PUBLIC):
-                        opened(f"s3://{bucket}/begun", patient=False).replace("ready", b"1")
+                        opened(f"s3://{bucket}/begun", lasting=False).replace("ready", b"1")
                 except Problem:
                     return False
             return True

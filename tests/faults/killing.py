@@ -16,6 +16,7 @@ from services import PASSPHRASE, keep_their_word
 
 from gardesh.exchange.cosigning import collect
 from gardesh.exchange.static_log import publish
+from gardesh.exchange.static_site import Folder as Site
 from gardesh.exchange.witness import Witness
 from gardesh.model.policy import Group, Policy
 from gardesh.model.policy import Witness as Listed
@@ -93,7 +94,7 @@ def published(run: Run, place: Path) -> None:
     run.command("log", "publish", str(place)).ends()
     fresh = run.logs / "fresh"
     store = Store(run.url)
-    publish(store, (place / "checkpoint").read_bytes(), fresh)
+    publish(store, (place / "checkpoint").read_bytes(), Site(fresh))
     store.close()
     found, whole = tree(place), tree(fresh)
     assert found.items() >= whole.items()
@@ -121,7 +122,7 @@ def publisher_killed(run: Run) -> None:
             before = tree(place)
             if "checkpoint" in before:
                 store = Store(run.url)
-                publish(store, before["checkpoint"], run.logs / "then")
+                publish(store, before["checkpoint"], Site(run.logs / "then"))
                 store.close()
                 assert (
                     before.items()

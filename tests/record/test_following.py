@@ -16,7 +16,7 @@ from gardesh.record.database import with_parameter
 from gardesh.record.following import FollowedStore
 from gardesh.record.store import Store
 from gardesh.replica import Replica
-from market import CLOCK_KEY, DAY, HOUR, Market, application
+from market import CLOCK_KEY, DAY, HOUR, Market, application, record_keys
 from wrong_papers import signed
 
 OF = "https://node.example"
@@ -33,7 +33,9 @@ class Both:
 
     def again(self) -> Replica:
         written = self.place
-        return Replica(FollowedStore(self.place), lambda: Store(written), OF, Clock("clock", CLOCK_KEY))
+        store = FollowedStore(self.place)
+        store.unlock(record_keys)
+        return Replica(store, lambda: Store(written), OF, Clock("clock", CLOCK_KEY))
 
     def follow(self) -> None:
         self.replica.pass_time(self.market.now)

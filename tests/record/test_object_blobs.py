@@ -22,7 +22,7 @@ from gardesh.record.object_blobs import ObjectBlobs
 from gardesh.record.object_store import opened
 from gardesh.record.uploads import Uploads
 from gardesh.study.restoration_check import check
-from market import application
+from market import application, record_keys
 from object_stores import BUCKET, ObjectStore, object_store
 
 MIB = 1 << 20
@@ -40,7 +40,7 @@ def prefix(store: ObjectStore, request: pytest.FixtureRequest) -> str:
 
 
 def blobs(folder: Path, prefix: str, limit: int = 64 * MIB) -> ObjectBlobs:
-    return ObjectBlobs(folder, limit, opened(prefix, patient=False))
+    return ObjectBlobs(folder, limit, opened(prefix, lasting=False))
 
 
 def files(folder: Path) -> list[Path]:
@@ -85,7 +85,7 @@ def test_what_is_broken_in_the_bucket_is_not_given_and_can_be_brought_again(
 @pytest.mark.sqlite
 def test_an_upload_is_whole_here_before_it_is_sent(prefix: str, tmp_path: Path) -> None:
     kept = blobs(tmp_path / "one", prefix)
-    uploads = Uploads(kept, 3)
+    uploads = Uploads(kept, 3, 1 << 30)
     name = uploads.start("ali")
     with uploads.writing("ali", name, 0) as growing:
         growing.write(b"half ")
@@ -150,7 +150,9 @@ def test_a_backup_in_a_bucket_is_one_in_a_folder(prefix: str, tmp_path: Path) ->
     assert kept.back_up().files == 0
     kept.attach(b"a third")
     assert kept.back_up().attachments == 1
-    done = check(lambda: contents_of(place_of(prefix)), tmp_path, lambda *_: None)
+    done = check(
+        lambda: contents_of(place_of(prefix)), tmp_path, lambda *_: None, record_keys=lambda _: record_keys()
+    )
     assert done.problems == []
     assert done.audit is not None
     assert done.audit.documents == kept.market.node.log.size
@@ -198,8 +200,12 @@ def test_a_file_that_is_damaged_in_the_bucket_is_named(prefix: str, tmp_path: Pa
     data = bytearray(b"".join(bucket.pieces(victim)))
     data[len(data) // 2] ^= 1
     bucket.replace(victim, bytes(data))
-    found = check(lambda: contents_of(place_of(prefix)), tmp_path, lambda *_: None).problems
+    found = check(
+        lambda: contents_of(place_of(prefix)), tmp_path, lambda *_: None, record_keys=lambda _: record_keys()
+    ).problems
     assert [p.params.get("file") for p in found] == [victim]
     bucket.delete(victim)
-    found = check(lambda: contents_of(place_of(prefix)), tmp_path, lambda *_: None).problems
+    found = check(
+        lambda: contents_of(place_of(prefix)), tmp_path, lambda *_: None, record_keys=lambda _: record_keys()
+    ).problems
     assert [(p.code, p.params.get("file")) for p in found] == [("backup-file-missing", victim)]

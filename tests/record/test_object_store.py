@@ -121,7 +121,7 @@ def test_who_may_not_write_is_told_so_without_the_secret(store: ObjectStore) -> 
     with environment({"AWS_SECRET_ACCESS_KEY": SECRET + "-wrong"}):
         assert "403" in said(opened(f"s3://{BUCKET}/x"))
     with environment({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}):
-        assert "127.0.0.1" not in said(opened(f"s3://{BUCKET}/x", patient=False))
+        assert "127.0.0.1" not in said(opened(f"s3://{BUCKET}/x", lasting=False))
 
 
 def said(bucket: Bucket) -> str:

@@ -82,7 +82,7 @@ def serving(market: Any, blobs: Path | Blobs, configuration: str = "") -> Iterat
     market.node.intake.attachments = kept
     log = io.StringIO()
     report = Report(made.operations.log, log)
-    server = Server(lambda: market.node, kept, made, report, lambda: market.now, blobs)
+    server = Server(lambda: market.node, kept, made, report, lambda: market.now, kept.folder)
     thread = threading.Thread(target=server.run)
     thread.start()
     served = Served(market, server, log)

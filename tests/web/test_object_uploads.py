@@ -26,7 +26,7 @@ def test_an_attachment_goes_through_the_bucket_and_its_store_may_fail(tmp_path: 
         market.area()
 
         def kept(folder: str) -> ObjectBlobs:
-            return ObjectBlobs(tmp_path / folder, 64 << 20, opened(place, patient=False))
+            return ObjectBlobs(tmp_path / folder, 64 << 20, opened(place, lasting=False))
 
         with serving(market, kept("one"), "[limits]\nrate = 0\n") as served:
             digest = uploaded(served, data)

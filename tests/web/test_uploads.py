@@ -337,7 +337,7 @@ def test_what_is_whole_cannot_be_written_to_any_more(tmp_path: Path) -> None:
 
 def test_a_note_of_what_an_upload_became_that_is_not_whole_says_nothing(tmp_path: Path) -> None:
     """As a crash may leave it: then the upload is unknown, and is made again."""
-    uploads = Uploads(Blobs(tmp_path / "blobs"), 3)
+    uploads = Uploads(Blobs(tmp_path / "blobs"), 3, 1 << 20)
     name = uploads.start("ali")
     with uploads.writing("ali", name, 0) as growing:
         growing.write(b"w" * 150)

@@ -142,7 +142,7 @@ def blobs_at(store: str, limit: int) -> Blobs:
     from gardesh.record.object_blobs import ObjectBlobs  # the library is large, and few need it
     from gardesh.record.object_store import opened
 
-    return ObjectBlobs(home() / BLOBS, limit, opened(store, patient=False))
+    return ObjectBlobs(home() / BLOBS, limit, opened(store, lasting=False))
 
 
 CLOCK_KEY, LOG_KEY = "node-clock", "node-log"

@@ -189,10 +189,10 @@ def reason(error: BaseError) -> str:
     return (rest if found else line).rstrip(" .:")[:200]
 
 
-def opened(url: str, unusable: str = STORE_UNUSABLE, *, patient: bool = True) -> Bucket:
+def opened(url: str, unusable: str = STORE_UNUSABLE, *, lasting: bool = True) -> Bucket:
     """The place `s3://bucket/prefix`, with the store and credentials of the environment. Nothing is asked of it yet.
 
-    `patient`: whether a store that fails is tried for a minute, or for seconds. Raises `unusable` for what is no such URL, or
+    `lasting`: whether a store that fails is tried for a minute, or for seconds. Raises `unusable` for what is no such URL, or
     credentials that cannot be read.
     """
     try:
@@ -214,7 +214,7 @@ def opened(url: str, unusable: str = STORE_UNUSABLE, *, patient: bool = True) ->
             prefix=parts.path.strip("/") or None,
             config=settings,  # type: ignore[arg-type]
             client_options={**CLIENT, "allow_http": plain},  # type: ignore[arg-type]
-            retry_config=AGAIN if patient else BRIEFLY,  # type: ignore[arg-type]
+            retry_config=AGAIN if lasting else BRIEFLY,  # type: ignore[arg-type]
         )
     except (BaseError, ValueError) as error:
         said = reason(error) if isinstance(error, BaseError) else "the environment does not say how"
