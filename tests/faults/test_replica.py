@@ -44,8 +44,12 @@ def replica_home(folder: Path, servers: Pair, of: str, keys: Path | None = None)
     (home / "store-url").write_text(servers.url, encoding="utf-8")
     settings = f'[limits]\nrate = 0.0\n[replica]\nof = "{of}"\n'
     (home / "serve.toml").write_text(settings, encoding="utf-8")
+    (home / "keys").mkdir()
+    for record_key in folder.glob("*/keys/node-record*.pem"):  # of the node: without, no document is opened
+        if record_key.parent != home / "keys":
+            shutil.copy(record_key, home / "keys")
+            break
     if keys is not None:
-        (home / "keys").mkdir()
         shutil.copy(keys / "node-clock.pem", home / "keys")
     return home
 
@@ -199,6 +203,7 @@ def test_a_question_that_the_standby_ends_for_what_it_replays_is_asked_again(tmp
             servers.two.run(f"ALTER SYSTEM SET {sql}")
         servers.two.run("SELECT pg_reload_conf()")
         servers.one.run("CREATE TABLE t AS SELECT g FROM generate_series(1, 1000) g")
+        wait_for(lambda: servers.two.run("SELECT to_regclass('alembic_version') IS NOT NULL") == [(True,)])
         store, given = FollowedStore(servers.url), list[object]()
         wait_for(lambda: store.rows("SELECT 1 FROM pg_class WHERE relname = 't'"))
         sql = "SELECT count(*), pg_sleep(4) FROM t"
