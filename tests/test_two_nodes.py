@@ -116,6 +116,23 @@ def test_a_case_withdrawn_there_lets_another_be_opened() -> None:
     explains_itself(two.home.node)
 
 
+def test_a_case_that_has_ended_there_is_not_followed_again() -> None:
+    two = Two()
+    asked = two.ask()
+    old = two.file(asked)
+    two.bring(old)
+    two.abroad.do("ali", "ask", {}, asked, act="withdraw")
+    ended = two.file(asked)
+    made, size = two.bring(ended), two.home.node.sequencer.size
+    for forget in (False, True):
+        for data in (old, ended):
+            if forget:
+                two.home.node.sequencer.cases.live.clear()
+            assert two.bring(data).position == made.position
+            assert (two.state(), two.home.node.sequencer.size) == ("due", size)
+    explains_itself(two.home.node)
+
+
 def test_one_case_at_a_time_fills_a_slot_wherever_it_lives() -> None:
     two = Two()
     here = two.home.do("ali", "ask", {"who": "ali"}, procedure="permit", for_slot=(two.case, "permit", ""))

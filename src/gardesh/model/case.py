@@ -60,6 +60,8 @@ class Case:
         self.steps = [StepState() for _ in procedure.steps]
         self.asked: Asked | None = None
         self.abroad: dict[tuple[str, str], Abroad] = {}
+        self.past: dict[tuple[str, str, str, str], Abroad] = {}
+        """By step, key, log and case: what a slot followed elsewhere, and what has ended there. It is not followed again."""
         """The slots, by step and key, that follow cases on other nodes."""
         self.records: dict[bytes, Any] = {}
         self.dirty: dict[int, set[str] | None] = dict.fromkeys(range(len(self.steps)))

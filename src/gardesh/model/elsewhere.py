@@ -121,11 +121,11 @@ def mirrored(paper: Any, at: int, position: int) -> Head | None:
 
 
 def follow(case: Case, paper: Any, at: int, position: int) -> None:
-    """From here on the slot follows the case that a mirror names; or none, when that has ended."""
+    """From here on the slot follows the case that a mirror names; or none, when that has ended, and never that one again."""
     place, origin = (paper.step, paper.key or ""), paper.origin
+    seen = Abroad(origin.log, origin.case, paper.standing.number, origin.at, paper.digest, position, at)
     if paper.standing.ended:
         case.abroad.pop(place, None)
-        return
-    case.abroad[place] = Abroad(
-        origin.log, origin.case, paper.standing.number, origin.at, paper.digest, position, at
-    )
+        case.past[(*place, origin.log, origin.case)] = seen
+    else:
+        case.abroad[place] = seen

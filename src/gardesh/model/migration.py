@@ -51,6 +51,11 @@ def migrate(old: Case, procedure: Procedure, t: int) -> Moved:
     new.turn, new.position, new.asked = old.turn, old.position, old.asked
     names = {name: taker or name for name, taker in steps.items()}
     new.abroad = {(taker, k): a for (n, k), a in old.abroad.items() if (taker := steps.get(n)) is not None}
+    new.past = {
+        (taker, key, log, case): a
+        for (n, key, log, case), a in old.past.items()
+        if (taker := steps.get(n)) is not None
+    }
     new.records = {n: replace(r, step=names.get(r.step, r.step)) for n, r in old.records.items()}
     changes: list[Change] = []
     origin: dict[str, Step] = {}

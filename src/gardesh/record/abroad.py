@@ -96,6 +96,8 @@ class Follows:
 
     def _asks(self, case: Case, step: Step, key: str, origin: Origin) -> bool:
         """Whether the slot follows that case, or follows none, waits, and whoever opened it there may fill it."""
+        if (step.name, key, origin.log, origin.case) in case.past:
+            return False
         known = case.abroad.get((step.name, key))
         if known is not None:
             return (known.log, known.case) == (origin.log, origin.case)
@@ -122,6 +124,9 @@ class Follows:
         if proven.recognised != self.recognised(origin.log, now):
             raise Problem(NODE_CHANGED, log=origin.log)
         case = self.cases.get(slot.case)
+        past = case.past.get((slot.step, slot.key, origin.log, origin.case))
+        if past is not None:  # it has ended, whatever else was reported before
+            return Place(past.position, past.at, case.id, past.digest)
         known = case.abroad.get((slot.step, slot.key))
         newer = known is None or proven.standing.number > known.number
         if known is not None and (known.log, known.case) == (origin.log, origin.case) and not newer:
