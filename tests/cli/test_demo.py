@@ -22,7 +22,7 @@ ACTS = 100
 def run(*words: str, columns: int = 80, which: tuple[str, ...] = ()) -> str:
     done = subprocess.run(
         [sys.executable, "-c", "from gardesh.cli import main; main()", *words, "demo", *which],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=400,
         env={**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
