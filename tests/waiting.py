@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 
-def until(happened: Any, seconds: float = 20) -> None:
+def until(happened: Any, seconds: float = 60) -> None:
     """Wait for something to come true; fail when it does not."""
     begun = time.monotonic()
     while not happened():
