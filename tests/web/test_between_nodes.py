@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -27,7 +28,7 @@ from gardesh.web.peers import Bounded
 from growing import cosigners
 from market import DAY, Market, key_of
 from serving import serving as serving_asgi
-from two_nodes import ABROAD, HOME, recognition
+from two_nodes import ABROAD, HOME, node, recognition
 
 pytestmark = pytest.mark.store
 WITNESS = "witness.example/state"
@@ -124,6 +125,22 @@ def test_a_node_that_is_away_is_said_and_followed_when_it_is_back(stack: ExitSta
     assert pair.state() == "due"
     at(pair.abroad.url)
     until(lambda: pair.state() == "issued")
+
+
+def test_a_node_that_never_answers_holds_up_no_other(stack: ExitStack, tmp_path: Path) -> None:
+    silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    slow = QUICK.replace("every_seconds", "timeout_seconds = 120\nevery_seconds")
+    pair = Pair(stack, tmp_path, home=slow)
+    third = node("third.example/log")
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    pair.home.do(lambda m: m.submit(recognition(m, third, url=url, known_as="province")))
+    held, _ = silent.accept()  # it is being asked
+    try:
+        pair.answer(pair.ask())
+        until(lambda: pair.state() == "issued")
+    finally:
+        silent.close()
+        held.close()
 
 
 # -- witnesses ----------------------------------------------------------------------------------------------

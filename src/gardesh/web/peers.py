@@ -33,6 +33,8 @@ CONSUMER = "node"
 """The consumer of the inbox there that this node reads by."""
 AT_ONCE = 20
 """How many case files that were refused before are tried again in one round."""
+ROUND = 10
+"""How many times as long as one answer may take a round may: what was acknowledged by then is not asked for again."""
 QUORUM_MISSING = "checkpoint-quorum-missing"
 
 
@@ -47,6 +49,7 @@ class Peers:
         """Logs that were found to have two histories, with the proof."""
         self._said: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -54,9 +57,10 @@ class Peers:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [t for t in (self._task, *self._under_way.values()) if t is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- evidence -----------------------------------------------------------------------------------------
 
@@ -86,13 +90,24 @@ class Peers:
         while True:
             try:
                 found = await self.service.desk.ask(self._recognised)
-                await asyncio.gather(*(self._round(log, value) for log, value in found.items()))
+                for log, value in found.items():  # each by itself: one that is slow holds up no other
+                    if log not in self._under_way:
+                        task = asyncio.get_running_loop().create_task(self._guarded(log, value))
+                        self._under_way[log] = task
             except Problem as problem:
                 if problem.code not in (STOPPING, TOO_BUSY):
                     self.report.event("following-failed", code=problem.code)
             except Exception as fault:  # noqa: BLE001 the next round may go better
                 self.report.fault(fault)
             await asyncio.sleep(self.settings.every_seconds)
+
+    async def _guarded(self, log: str, value: dict[str, Any]) -> None:
+        try:
+            await self._round(log, value)
+        except Exception as fault:  # noqa: BLE001 the next round may go better
+            self.report.fault(fault)
+        finally:
+            self._under_way.pop(log, None)
 
     def _recognised(self, node: Node) -> dict[str, dict[str, Any]]:
         """The nodes that can be followed: an address is known, and the name of this node there."""
@@ -106,7 +121,8 @@ class Peers:
             if self._monitors(value):
                 await self._hear(log, value, None)
             if log not in self.forked:
-                await self._follow(log, value)
+                async with asyncio.timeout(ROUND * self.settings.timeout_seconds):
+                    await self._follow(log, value)
             said = FORKED if log in self.forked else "followed"
         except ForkFound:
             said = FORKED
