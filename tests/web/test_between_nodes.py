@@ -14,6 +14,7 @@ import pytest
 from served import serving, until
 from two_served import ALONE, QUICK, Pair
 
+from gardesh import wire
 from gardesh.client import Client, Signature
 from gardesh.client.asynchronous import AsyncClient
 from gardesh.client.call import Refused, Unexpected
@@ -106,9 +107,33 @@ def test_what_is_not_asked_for_yet_is_taken_when_it_is(stack: ExitStack, tmp_pat
     until(lambda: '"evidence-refused"' in pair.home.log.getvalue())
     assert pair.state() != "issued"
     pair.home.do(lambda m: m.do("ali", "ask", {}, own, act="withdraw"))
-    pair.home.market.now += DAY // 24
+    pair.home.market.now += DAY // 24  # by the clock there, what this node asks now is signed too late
+    until(lambda: '"http-signature-stale"' in pair.home.log.getvalue())
     pair.abroad.market.now += DAY // 24
     until(lambda: pair.state() == "issued")
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_node_that_cannot_answer_now_says_nothing_of_the_case(
+    stack: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """The clock of this node stands: a case that counted as refused would wait for it to go on."""
+    texts = wire.Texts(fa="", en="")
+    details = wire.ProblemDetails("", status, "not-now", "", texts)
+    refusals = [Refused(details), Refused(details)]
+    case_file = AsyncClient.case_file
+
+    async def busy(client: AsyncClient, case: str) -> bytes:
+        if refusals:
+            raise refusals.pop()
+        return await case_file(client, case)
+
+    monkeypatch.setattr(AsyncClient, "case_file", busy)
+    pair = Pair(stack, tmp_path, home=QUICK)
+    pair.answer(pair.ask())
+    until(lambda: pair.state() == "issued", 10)
+    assert '"not-now"' in pair.home.log.getvalue()
+    assert not refusals
 
 
 def test_a_node_that_is_away_is_said_and_followed_when_it_is_back(stack: ExitStack, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ AT_ONCE = 20
 """How many case files that were refused before are tried again in one round."""
 ROUND = 10
 """How many times as long as one answer may take a round may: what was acknowledged by then is not asked for again."""
+NOT_OF_THE_CASE = (401, 429, 502, 503, 504)
+"""Refusals of who asks, or of a node that cannot answer now."""
 QUORUM_MISSING = "checkpoint-quorum-missing"
 
 
@@ -175,6 +177,8 @@ class Peers:
             await self.bring(data)
         except (Problem, Refused) as problem:
             if isinstance(problem, ForkFound) or problem.code in (QUORUM_MISSING, STOPPING, TOO_BUSY):
+                raise
+            if isinstance(problem, Refused) and problem.status in NOT_OF_THE_CASE:
                 raise
             if waiting.refused(case, problem.code, self.service.desk.clock()):
                 self.report.event("evidence-refused", log=log, code=problem.code)
