@@ -43,6 +43,8 @@ class Log:
         self._pen = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self.kept = 0
         """The size of the newest checkpoint that is known to be stored by itself, not with the batch that comes after it."""
+        self._alone: set[int] = set()
+        """How long notes are that nobody has cosigned, but for the size they state."""
         self.edge = self._load()
         self.note = self._newest_note()
         self.cosigned = self._newest_cosigned()
@@ -74,10 +76,17 @@ class Log:
         return len(self.signers)
 
     def _newest_cosigned(self) -> tuple[int, bytes] | None:
-        rows = self.store.rows("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT ?", LOOKED_AT)
-        for size, raw in rows:
+        # Signatures have lengths of their own: of notes as long as one another, but for the size they state, one is read.
+        rows = self.store.rows(
+            "SELECT size, length(note) FROM checkpoints ORDER BY size DESC LIMIT ?", LOOKED_AT
+        )
+        for size, length in rows:
+            if (shape := length - len(str(size))) in self._alone:
+                continue
+            (raw,) = self.store.one("SELECT note FROM checkpoints WHERE size = ?", size)
             if len(notes.parse(bytes(raw)).signatures) > self.own:
                 return int(size), bytes(raw)
+            self._alone.add(shape)
         return None
 
     def reload(self) -> None:
@@ -85,6 +94,16 @@ class Log:
         self.edge, self.note = self._load(), b""
         self.note = self._newest_note()
         self.cosigned = self._newest_cosigned()
+
+    def take_up(self, leaf_hashes: Sequence[bytes]) -> None:
+        """Another process has appended these."""
+        if leaf_hashes:
+            edge = self.edge.copy()
+            edge.append(leaf_hashes)  # the tiles that became full are stored
+            self.edge, self.note = edge, b""
+        self.cosigned = self._newest_cosigned()
+        if self.cosigned is not None and self.cosigned[0] == self.size:
+            self.note = self.cosigned[1]
 
     def append(self, entries: Sequence[tuple[bytes, int]]) -> TileEdge:
         """The edge after these entries; tiles that became full are written to the open transaction."""

@@ -26,8 +26,12 @@ class Notices:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.next = int(store.one("SELECT coalesce(max(id), -1) FROM notices")[0]) + 1
         self._pending: list[tuple[Any, ...]] = []
+        self.look()
+
+    def look(self) -> None:
+        """How many there are: others may have made some."""
+        self.next = int(self.store.one("SELECT coalesce(max(id), -1) FROM notices")[0]) + 1
 
     def of(self, case: Case, places: set[Place], at: int) -> None:
         """What has changed in these places of a case since it was last told."""

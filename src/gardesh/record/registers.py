@@ -280,6 +280,12 @@ class Registers:
         for position, id_ in undone:
             self.store.run("UPDATE entries SET undone_at = ? WHERE id = ?", position, id_)
 
+    def drop(self, keys: Iterable[tuple[str, str]], next_id: int) -> None:
+        """Others have made entries under these keys, or taken some back; the next one is `next_id`."""
+        for name in keys:
+            self._kept.pop(name, None)
+        self.next_id = next_id
+
     def forget(self) -> None:
         """After a rollback: what is in memory may not be what is stored."""
         self._kept.clear()

@@ -6,7 +6,7 @@ byte by byte on both, whatever the language of the PostgreSQL database is.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, text
 from sqlalchemy import Text as AnyText
 
 metadata = MetaData()
@@ -149,6 +149,12 @@ entries = Table(
     Column("until", Big),
     Column("undone_at", Big),
     Index("entries_of_key", "register", "key", "position"),
+    Index(
+        "entries_undone",
+        "undone_at",
+        sqlite_where=text("undone_at IS NOT NULL"),
+        postgresql_where=text("undone_at IS NOT NULL"),
+    ),
 )
 links = Table(
     "links",

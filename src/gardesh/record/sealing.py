@@ -161,8 +161,12 @@ class Sealing:
         pending, self._pending = self._pending, []
         self.store.add(schema.case_keys, pending)
 
+    def look(self) -> None:
+        """Others may have made keys: the next number is asked for anew."""
+        self._next = None
+
     def forget(self) -> None:
-        """After a rollback, or when others have written: what is in memory may not be what is stored."""
+        """After a rollback, or when others have destroyed some: what is in memory may not be what is stored."""
         self._by_number.clear()
         self._of_case.clear()
         self._pending.clear()

@@ -28,6 +28,7 @@ from gardesh.record.erasures import Erasures
 from gardesh.record.gate import Gate
 from gardesh.record.log import Log
 from gardesh.record.moves import Moves
+from gardesh.record.others import Others
 from gardesh.record.places import Place, Places
 from gardesh.record.registers import Registers
 from gardesh.record.spoiled import Spoiled
@@ -56,6 +57,7 @@ class Sequencer:
         self.places = Places(store)
         self.registers = Registers(store)
         self.types = Types(library)
+        self.others = Others(self)
         self._remember()
         self.wakes: list[tuple[int, str]] = []
         self._resume()
@@ -95,23 +97,29 @@ class Sequencer:
     def look(self) -> None:
         """Outside a batch: what another process has written is known from here on. Where none has, it costs one question.
 
-        What time will do is left to the next batch, so that this costs no more where many cases wait.
+        After very much, what time will do is left to the next batch, so that this costs no more where many cases wait.
         """
-        if not self._others_wrote():
+        if not self.others.wrote():
             return
-        self.stale, self.settled = True, False
+        self.settled = False
+        if self._took_up():
+            return
+        self.stale = True
         folder.bring(self.store, self.library)
         self.log.reload()
         self.registers.forget()
         self._remember()
         self._stand()
 
-    def _others_wrote(self) -> bool:
-        last, time = self.store.one(
-            "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time')"
-        )
-        size = 0 if last is None else last + 1
-        return bool(size != self.position or (None if time is None else bytes(time)) != self.time)
+    def _took_up(self) -> bool:
+        """Whether memory is what the record holds; while it is not certain, it is `stale`."""
+        if self.stale:
+            return False
+        self.stale = True
+        if not self.others.take_up():
+            return False
+        self.stale = False
+        return True
 
     # -- one transaction ----------------------------------------------------------------------------------
 
@@ -133,6 +141,10 @@ class Sequencer:
                 self._flush()
                 if edge is not None and previous:
                     self.log.store_checkpoint(self.log.size, previous)
+                elif edge is None and not self.settled:
+                    # Others wrote what is answered by, and may have died before a standby had it: a commit that writes waits
+                    # for all that came before.
+                    self.store.run("UPDATE settings SET value = value WHERE name = 'origin'")
         except BaseException:
             self._forget()
             self.erased = False
@@ -148,14 +160,12 @@ class Sequencer:
 
     def _see_others(self) -> None:
         """Another process may have written since, or memory could not be made anew after a fault: then it is now."""
-        if self.stale or self._others_wrote():
-            folder.bring(self.store, self.library)
-            self.log.reload()
+        if self.stale or self.others.wrote():
             self.settled = False
-            self._forget()
-        if not self.settled:
-            # Who wrote it may have died before a standby had it. A commit that writes waits for all that came before.
-            self.store.run("UPDATE settings SET value = value WHERE name = 'origin'")
+            if not self._took_up():
+                folder.bring(self.store, self.library)
+                self.log.reload()
+                self._forget()
 
     def _flush(self) -> None:
         """Write all buffers to the open transaction; the log's entries stay for the batch's end.

@@ -28,7 +28,7 @@ STORE_NEWER = define(
     en="The store {url} was written by a newer version of Gardesh (schema {stored}, this one knows {known}).",
     fa="انباره‌ی {url} را نسخه‌ی تازه‌تری از گردش نوشته است (طرح‌واره‌ی {stored}؛ این نسخه تا {known} را می‌شناسد).",
 )
-HEAD = "0006"
+HEAD = "0007"
 """The newest schema; a store with an earlier one is brought up to it when it is opened."""
 VERSION = "SELECT version_num FROM alembic_version"
 T = TypeVar("T")

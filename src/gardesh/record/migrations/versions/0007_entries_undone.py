@@ -1,0 +1,14 @@
+"""Which entries of registers were taken back lately, by an index: for a process that takes up what others wrote."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    op.execute("CREATE INDEX IF NOT EXISTS entries_undone ON entries (undone_at) WHERE undone_at IS NOT NULL")
+
+
+def downgrade() -> None:
+    op.execute("DROP INDEX entries_undone")
