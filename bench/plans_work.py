@@ -14,6 +14,7 @@ from gardesh.model.document import parse
 from gardesh.model.problem import Problem
 from gardesh.model.tile import parse_tile_path
 from gardesh.node import Node, begun
+from gardesh.record.log import Log
 from gardesh.record.views import Views
 from gardesh.subscriptions import Subscriptions
 from gardesh.web.log import read as read_tile
@@ -25,8 +26,15 @@ def work(node: Node, made: Material) -> None:
     node.intake.submit_all(papers[:5], made.at)
     for paper in papers[5:]:
         node.intake.submit(paper, made.at)
-    node.sequencer.stale = True  # as when another process has written
+    node.sequencer.stale = True  # as when a write has failed, or others have written very much
     node.intake.pass_time(made.at)
+    log = Log(node.store, node.log.origin, made.signers)
+    other = Node(
+        node.store, node.library, log, node.sequencer.clock
+    )  # as another process over the same record
+    for paper in made.cases[3][:5]:
+        other.intake.submit(paper, made.at)
+        node.sequencer.look()
     node.intake.submit(papers[-1], made.at)
     case = parse(made.cases[1][0]).digest.hex()
     for org in sorted({parse(paper).issuer for paper in papers}):

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from effort import tries
 from gardesh.node import Node
+from gardesh.record import folder
 from gardesh.record.cases import all_places, slot_row, wait_row
+from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE, Registers
 from gardesh.study.audit import views_differ
 from market import DAY, Market, explains_itself, licence, packs, record_keys
-from replay import again, batches, feed, twin
+from replay import batches, feed, twin
 from replay import given as sent
 from test_market_histories import History, Move, applications, moves
 
@@ -46,9 +48,11 @@ class Several(History):
 
 def beside(market: Market) -> Node:
     """Another process over the same record: nothing is shared but the database."""
-    store = copy(market.store)
+    store, node = copy(market.store), market.node
     store.unlock(record_keys)
-    return again(market.node, store)
+    return Node(
+        store, folder.stored(store), Log(store, node.log.origin, node.log.signers), node.sequencer.clock
+    )
 
 
 def knows(node: Node) -> None:

@@ -130,10 +130,14 @@ class Cases:
     # -- folding again ------------------------------------------------------------------------------------
 
     def _load(self, case_id: str) -> Case:
-        row = self.store.one("SELECT pack, procedure, opener, opened_at FROM cases WHERE id = ?", case_id)
+        row = self.store.one(
+            "SELECT pack, procedure, opener, opened_at, wakes_at FROM cases WHERE id = ?", case_id
+        )
         if row is None:
             raise Problem(NO_SUCH_CASE, "/circulation/case", case=case_id)
-        label, name, opener, opened_at = row
+        label, name, opener, opened_at, wakes = row
+        if wakes is not None:  # not known yet after a `look` that forgot everything
+            self.waking.setdefault(case_id, wakes)
         first = self.store.one(
             "SELECT origin FROM migrations WHERE case_id = ? ORDER BY position LIMIT 1", case_id
         )

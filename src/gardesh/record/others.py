@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gardesh.model.entry import entry_hash
+from gardesh.record import folder
 
 if TYPE_CHECKING:
     from gardesh.record.sequence import Sequencer
@@ -55,9 +56,18 @@ class Others:
             return False
         documents = self.store.rows(
             "SELECT digest, recorded_at, case_id FROM documents WHERE position >= ? AND position < ? ORDER BY position",
-            at.position,
+            at.position - 1,
             size,
         )
+        if (
+            at.position
+        ):  # the last one that is known; another, where a standby took over that had not all of them
+            known, *documents = documents or [(b"", 0, "")]
+            if bytes(known[0]) != at.newest:
+                return False
+        if len(documents) != size - at.position:
+            return False
+        folder.bring(self.store, at.library)
         entered = self.store.rows(
             "SELECT id, register, key FROM entries WHERE id >= ? ORDER BY id LIMIT ?", registers.next_id, MOST
         )
@@ -69,12 +79,13 @@ class Others:
             "SELECT id, target_case FROM mirrors WHERE id >= ? ORDER BY id LIMIT ?", cases.next_mirror, MOST
         )
         keys = {(register, key) for register, key in (*(e[1:] for e in entered), *undone)}
-        if MOST in map(len, (entered, undone, mirrors)) or any(
-            register in EVERYTHING for register, _ in keys
-        ):
+        woken = self._woken(int(time or 0))
+        if max(map(len, (entered, undone, mirrors, woken))) >= MOST or any(r in EVERYTHING for r, _ in keys):
             return False
+        while at.wakes and at.wakes[0][0] <= int(time or 0):
+            heapq.heappop(at.wakes)
         touched = {case_id for _, _, case_id in documents} | {case_id for _, case_id in mirrors}
-        self._cases(touched | set(self._woken(time)))
+        self._cases(touched | woken)
         cases.next_mirror = mirrors[-1][0] + 1 if mirrors else cases.next_mirror
         cases.notices.look()
         registers.drop(keys, entered[-1][0] + 1 if entered else registers.next_id)
@@ -87,11 +98,12 @@ class Others:
         at.last_at = max(at.last_at, documents[-1][1] if documents else 0, int(time or 0))
         return True
 
-    def _woken(self, time: bytes | None) -> Iterator[str]:
+    def _woken(self, time: int) -> set[str]:
         """The cases that time may have changed until then."""
         wakes = self.at.wakes
-        while wakes and wakes[0][0] <= int(time or 0):
-            yield heapq.heappop(wakes)[1]
+        if not wakes or wakes[0][0] > time:
+            return set()
+        return {case_id for at, case_id in wakes if at <= time}
 
     def _cases(self, touched: set[str]) -> None:
         """Forget the folds of these cases, and learn when they wake."""

@@ -286,11 +286,14 @@ class Registers:
             self._kept.pop(name, None)
         self.next_id = next_id
 
-    def forget(self) -> None:
-        """After a rollback: what is in memory may not be what is stored."""
+    def clear(self) -> None:
         self._kept.clear()
         self._pending.clear()
         self._undone.clear()
+
+    def forget(self) -> None:
+        """After a rollback: what is in memory may not be what is stored."""
+        self.clear()
         self.next_id = int(self.store.one("SELECT coalesce(max(id), -1) FROM entries")[0]) + 1
 
 

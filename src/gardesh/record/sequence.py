@@ -55,6 +55,7 @@ class Sequencer:
         self.settled = False
         """Whether what the record had when it was last looked at is known to be as durable as a commit of ours."""
         self.places = Places(store)
+        self._stand()
         self.registers = Registers(store)
         self.types = Types(library)
         self.others = Others(self)
@@ -69,7 +70,6 @@ class Sequencer:
     def _resume(self) -> None:
         """Take up where the record stands, and what time will do."""
         self._reset()
-        self._stand()
         self._plan_wakes()
 
     def _plan_wakes(self) -> None:
@@ -79,7 +79,8 @@ class Sequencer:
         self.cases.waking = {case_id: at for at, case_id in self.wakes}
 
     def _stand(self) -> None:
-        """Where the record stands: the last time and document, the next position."""
+        """Where the record stands: the last time and document, the next position. Asked before anything is counted: what comes
+        in between is met as written by others."""
         row = self.store.one("SELECT recorded_at, digest FROM documents ORDER BY position DESC LIMIT 1")
         self.time = self.store.setting("time")
         self.last_at = max(int(row[0]) if row is not None else 0, int(self.time or 0))
@@ -107,9 +108,9 @@ class Sequencer:
         self.stale = True
         folder.bring(self.store, self.library)
         self.log.reload()
+        self._stand()
         self.registers.forget()
         self._remember()
-        self._stand()
 
     def _took_up(self) -> bool:
         """Whether memory is what the record holds; while it is not certain, it is `stale`."""
@@ -193,9 +194,11 @@ class Sequencer:
         self.stale = True
         self._reset()
         self.cases.forget()
-        self.registers.forget()
+        self.registers.clear()
         if self.store.sealing is not None:
             self.store.sealing.forget()
+        self._stand()
+        self.registers.forget()
         self._remember()
         self._resume()
         self.stale = False
