@@ -160,7 +160,7 @@ def filled(store: Watched, made: material.Material, size: int) -> Node:
     )
 
 
-def costs(table: Table, store: Watched, where: str, what: str, told: bool) -> None:
+def costs(table: Table, store: Watched, made: material.Material, where: str, what: str, told: bool) -> None:
     """Bytes of the record in `store`, which is at `where` for other processes; with `told`, memory and start of a node over it."""
     (count,) = store.one("SELECT max(position) + 1 FROM documents")
     parts = bytes_on_disk(store)
@@ -172,7 +172,7 @@ def costs(table: Table, store: Watched, where: str, what: str, told: bool) -> No
         table.add(f"{what}: the largest index of slots", parts["slots"][1] / 1e6, "MB")
     if not told:
         return
-    held, opened = memory(store, where)
+    held, opened = memory(where, made.record_key)
     table.add(f"{what}: memory of a node, {KEPT:,} cases at hand", held, "MB", None, "≤ 300")
     table.add(f"{what}: a start", opened, "s")
 
@@ -297,7 +297,7 @@ def one(
         held.callback(node.log.close)
         what = f"{kind}, {size:,}"
         print(f"{what}: filled in {time.perf_counter() - begun:.0f} s", flush=True)
-        costs(table, store, where, what, told)
+        costs(table, store, made, where, what, told)
         plans = explained(store, made, node)
         print(f"{what}: {len(plans)} statements, {time.perf_counter() - begun:.0f} s", flush=True)
         measure(table, node, made, what)

@@ -1,7 +1,8 @@
 """What a large record costs: bytes on the disk, memory of a node over it, and the time of what it is asked.
 
-`python -m bench.plans_cost STORE` (run by `bench.plans` as a process of its own) opens a node over a record that is there, folds a
-whole import as often as a node keeps cases at hand, and prints its memory in MB and the seconds of its start.
+`python -m bench.plans_cost STORE` (run by `bench.plans` as a process of its own, the record key in hexadecimal as its input) opens a
+node over a record that is there, folds a whole import as often as a node keeps cases at hand, and prints its memory in MB and the
+seconds of its start.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from gardesh.record.cases import KEPT
 from gardesh.record.clock import Clock
 from gardesh.record.founding import new_clock_key, new_log_signers
 from gardesh.record.log import Log
+from gardesh.record.sealing import NAME, RecordKey
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 
@@ -108,10 +110,17 @@ def measure(table: Table, node: Node, made: Material, what: str) -> None:
         )
 
 
-def memory(store: Store, where: str) -> tuple[float, float]:
+def memory(where: str, key: RecordKey) -> tuple[float, float]:
     """Of a process that has a node open over the record, and as many cases at hand as it keeps; and how long it took to open."""
     code = [sys.executable, "-m", "bench.plans_cost", where]
-    done = subprocess.run(code, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        code,
+        check=True,
+        input=(key.name + key.secret).hex(),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
     found = json.loads(done.stdout)
     return float(found["mb"]), float(found["opened"])
 
@@ -119,6 +128,9 @@ def memory(store: Store, where: str) -> tuple[float, float]:
 def main() -> None:
     seldom_collect()
     store = Store(sys.argv[1])
+    given = bytes.fromhex(sys.stdin.read())
+    key = RecordKey(given[:NAME], given[NAME:])
+    store.unlock(lambda: [key])
     begun = time.perf_counter()
     log = Log(store, (store.setting("origin") or b"").decode(), new_log_signers("bench.example/log"))
     node = Node(store, folder.stored(store), log, Clock("clock", new_clock_key()))
