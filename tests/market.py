@@ -30,7 +30,8 @@ from gardesh.record.keys import _record_key
 from gardesh.record.sealing import RecordKey
 from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
-from gardesh.study.audit import Auditor, views_differ
+from gardesh.study.audit import Auditor
+from gardesh.study.rebuilding import views_differ
 
 FOLDER = Path(__file__).parent / "packs" / "market"
 ORIGIN = "gardesh.example/market"

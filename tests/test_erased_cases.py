@@ -12,7 +12,8 @@ from gardesh import draft as drafting
 from gardesh.model.document import parse
 from gardesh.play import STEWARD, Player
 from gardesh.record.store import Store
-from gardesh.study.audit import Auditor, views_differ
+from gardesh.study.audit import Auditor
+from gardesh.study.rebuilding import views_differ
 from gardesh.study.record import stored_documents
 from test_worked_cases import cold, every_case, play
 

@@ -16,7 +16,7 @@ from gardesh.model.case import Case
 from gardesh.model.problem import Problem
 from gardesh.model.slot import DUE
 from gardesh.record.registers import NOWHERE
-from gardesh.study.audit import views_differ
+from gardesh.study.rebuilding import views_differ
 from market import DAY, HOUR, Market, application, explains_itself, licence, packs
 from replay import again, batches, feed, steady, twin
 from replay import given as sent

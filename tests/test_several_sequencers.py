@@ -15,7 +15,7 @@ from gardesh.record import folder
 from gardesh.record.cases import all_places, slot_row, wait_row
 from gardesh.record.log import Log
 from gardesh.record.registers import NOWHERE, Registers
-from gardesh.study.audit import views_differ
+from gardesh.study.rebuilding import views_differ
 from market import DAY, Market, explains_itself, licence, packs, record_keys
 from replay import batches, feed, twin
 from replay import given as sent

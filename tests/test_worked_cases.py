@@ -17,7 +17,7 @@ from gardesh.exchange import case_file_check, case_file_selection
 from gardesh.node import Node
 from gardesh.play import Player
 from gardesh.record import cases, folder, registers
-from gardesh.study.audit import views_differ
+from gardesh.study.rebuilding import views_differ
 from gardesh.study.record import stored_documents
 from market import contents, explains_itself
 from replay import again, batches, feed, given, steady, twin

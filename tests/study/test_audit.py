@@ -17,7 +17,8 @@ from gardesh.model.jose import PrivateKey
 from gardesh.model.treehead import TreeHead
 from gardesh.record import schema
 from gardesh.record.yaml_values import parse_yaml
-from gardesh.study.audit import Audit, Auditor, copy_views, views_differ
+from gardesh.study.audit import Audit, Auditor
+from gardesh.study.rebuilding import copy_views, views_differ
 from market import DAY, HOUR, SIGNERS, Market, application, explains_itself
 
 pytestmark = pytest.mark.store

@@ -20,7 +20,8 @@ from gardesh.record.sealing import derived, disclose
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 from gardesh.retention import overdue, requests
-from gardesh.study.audit import Auditor, views_differ
+from gardesh.study.audit import Auditor
+from gardesh.study.rebuilding import views_differ
 from market import DAY, HOUR, Market, explains_itself, key_of, licence, tails
 
 pytestmark = pytest.mark.store

@@ -21,7 +21,7 @@ from gardesh.record import backup_manifest
 from gardesh.record.backup_rows import RESTORED
 from gardesh.record.blobs import Blobs
 from gardesh.record.store import Store
-from gardesh.study.audit import views_differ
+from gardesh.study.rebuilding import views_differ
 from gardesh.study.restored_folder import WORK
 from gardesh.subscriptions import Subscriptions
 from market import Market, contents, explains_itself, unsealed

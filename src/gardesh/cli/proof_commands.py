@@ -24,8 +24,10 @@ from gardesh.model.tile import consistency_proof, root
 from gardesh.record import folder
 from gardesh.record.log import stored_tiles
 from gardesh.record.store import Store
-from gardesh.study.audit import Auditor, copy_views, views_differ
+from gardesh.study.audit import Auditor
 from gardesh.study.erasure_check import ErasedDocument
+from gardesh.study.rebuilding import rebuild as rebuilt
+from gardesh.study.rebuilding import views_differ
 
 log_app = typer.Typer(no_args_is_help=True, help="Checkpoints, proofs and tiles of the log.")
 VIEWS_DIFFER = define(
@@ -51,11 +53,11 @@ def audit() -> None:
     store = open_store()
     (total,) = store.one("SELECT count(*) FROM documents")
     auditor = Auditor(store, folder.stored(store), CLOCK_KEY)
-    with bar() as progress:
+    with bar() as progress, store.reading():
         task = progress.add_task(output.t("audit", "حسابرسی"), total=total)
         found = auditor.run(lambda n: progress.update(task, completed=n))
         progress.update(task, completed=total)
-    differ = views_differ(store, auditor.scratch) if found.whole else []
+        differ = views_differ(store, auditor.scratch) if found.whole else []
     if differ:
         found.problems.append(Problem(VIEWS_DIFFER, tables=", ".join(differ)))
     if output.as_json():
@@ -115,19 +117,17 @@ def bar() -> Progress:
 
 
 def rebuild() -> None:
-    """Derive all views again from the documents, and put them in place; they come out the same, byte for byte."""
+    """Derive all views again from the documents, and put them in place; they come out the same, byte for byte. Services may go
+    on meanwhile."""
     store = open_store()
     (total,) = store.one("SELECT count(*) FROM documents")
-    auditor = Auditor(store, folder.stored(store), CLOCK_KEY)
     with bar() as progress:
         task = progress.add_task(output.t("rebuild", "بازسازی"), total=total)
-        found = auditor.run(lambda n: progress.update(task, completed=n))
+        found, differ = rebuilt(
+            store, folder.stored(store), CLOCK_KEY, lambda n: progress.update(task, completed=n)
+        )
     if not found.whole:
         raise found.problems[0]
-    differ = views_differ(store, auditor.scratch)
-    if differ:
-        with store.writing():
-            copy_views(auditor.scratch, store)
     if output.as_json():
         output.emit({"documents": found.documents, "differed": differ})
     elif differ:

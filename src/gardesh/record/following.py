@@ -153,6 +153,6 @@ def seen(store: Store) -> tuple[object, ...]:
     return tuple(
         store.one(
             "SELECT (SELECT max(position) FROM documents), (SELECT max(size) FROM checkpoints),"
-            " (SELECT value FROM settings WHERE name = 'time')"
+            " (SELECT value FROM settings WHERE name = 'time'), (SELECT value FROM settings WHERE name = 'rebuilt')"
         )
     )

@@ -24,24 +24,32 @@ EVERYTHING = frozenset({"core/packs", "core/migrations", "core/erasures"})
 """Registers whose entries change what cases mean that they do not name."""
 
 
+REBUILT = "rebuilt"
+"""The setting that counts how often views were put in the place of others that differed."""
+Stand = tuple[int, bytes | None, bytes | None]
+"""Where a record stands: the next position, the newest time, how often it was rebuilt."""
+
+
 class Others:
     """What others wrote to the record of one sequencer. Belongs to it."""
 
     def __init__(self, sequencer: Sequencer) -> None:
         self.at = sequencer
         self.store = sequencer.store
-        self.found: tuple[int, bytes | None] = (0, None)
+        self.found: Stand = (0, None, None)
 
     def wrote(self) -> bool:
         """Whether the record is not as the sequencer left it. One question."""
         self.found = self._stands()
-        return self.found != (self.at.position, self.at.time)
+        return self.found != (self.at.position, self.at.time, self.at.rebuilt)
 
-    def _stands(self) -> tuple[int, bytes | None]:
-        last, time = self.store.one(
-            "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time')"
+    def _stands(self) -> Stand:
+        last, time, rebuilt = self.store.one(
+            "SELECT (SELECT max(position) FROM documents), (SELECT value FROM settings WHERE name = 'time'),"
+            " (SELECT value FROM settings WHERE name = 'rebuilt')"
         )
-        return 0 if last is None else last + 1, None if time is None else bytes(time)
+        time, rebuilt = (None if value is None else bytes(value) for value in (time, rebuilt))
+        return 0 if last is None else last + 1, time, rebuilt
 
     def take_up(self) -> bool:
         """Bring memory to what the record held when it was last asked whether others `wrote`. Returns False when it is too much
@@ -51,8 +59,8 @@ class Others:
         time. Raises `store-unusable`; then memory is to be forgotten.
         """
         at, registers, cases = self.at, self.at.registers, self.at.cases
-        size, time = self.found
-        if not at.position <= size <= at.position + MOST:
+        size, time, rebuilt = self.found
+        if not at.position <= size <= at.position + MOST or rebuilt != at.rebuilt:
             return False
         documents = self.store.rows(
             "SELECT digest, recorded_at, case_id FROM documents WHERE position >= ? AND position < ? ORDER BY position",

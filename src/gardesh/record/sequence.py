@@ -28,7 +28,7 @@ from gardesh.record.erasures import Erasures
 from gardesh.record.gate import Gate
 from gardesh.record.log import Log
 from gardesh.record.moves import Moves
-from gardesh.record.others import Others
+from gardesh.record.others import REBUILT, Others
 from gardesh.record.places import Place, Places
 from gardesh.record.registers import Registers
 from gardesh.record.spoiled import Spoiled
@@ -82,7 +82,7 @@ class Sequencer:
         """Where the record stands: the last time and document, the next position. Asked before anything is counted: what comes
         in between is met as written by others."""
         row = self.store.one("SELECT recorded_at, digest FROM documents ORDER BY position DESC LIMIT 1")
-        self.time = self.store.setting("time")
+        self.time, self.rebuilt = self.store.setting("time"), self.store.setting(REBUILT)
         self.last_at = max(int(row[0]) if row is not None else 0, int(self.time or 0))
         self.newest = bytes(row[1]) if row is not None else b"\0" * 32
         self.position = self.log.size

@@ -7,12 +7,11 @@ the documents must be the one that each stored checkpoint signs. Nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
-
-from sqlalchemy import Boolean
 
 from gardesh.model import note
 from gardesh.model.case import Case
@@ -135,7 +134,8 @@ class Auditor:
     ) -> None:
         source = Stored(source) if isinstance(source, Store) else source
         self.source, self.library = source, library
-        self.rows, self.notes = source.rows(), source.notes()
+        self.rows: Iterator[tuple[Row, bytes]] = iter(())
+        self.notes: Iterator[tuple[int, bytes]] = iter(())
         self.next: tuple[Row, bytes] | None = None
         self.note: tuple[int, bytes] | None = None
         self.taken: Row = ()
@@ -211,38 +211,49 @@ class Auditor:
             return self.run_within(progress)
 
     def run_within(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
-        """The same in a transaction of `scratch` that is open: its end decides whether the replay stays."""
-        try:
+        """The same in a transaction of `scratch` that is open: its end decides whether the replay stays. What was followed
+        before is not replayed again."""
+        self.follow(progress)
+        if self.found.whole:
+            with self._telling():
+                self._finish()
+        if self.found.whole:
+            self.replay.write()
+            (self.found.cases,) = self.scratch.one("SELECT count(*) FROM cases")
+        self.found.root = self.edge.root().hex()
+        return self.found
+
+    def follow(self, progress: Callable[[int], None] = lambda n: None) -> None:
+        """Replay what the record holds now, from where the last call ended; there may be more later. In a transaction of
+        `scratch` that is open."""
+        with self._telling():
             erased = self.source.erased()
             while some := list(islice(erased, AT_ONCE)):
                 self.scratch.add(schema.erased, some, replace=True)
                 self._erased = True
+            self.rows, self.notes = self.source.rows(self.edge.size), self.source.notes(self.edge.size)
             self.next, self.note = next(self.rows, None), next(self.notes, None)
+            self._compare_note()  # one that was stored since the last document of it was replayed
             while self.next is not None:
                 self._step(*self.next)
                 if self.found.documents % 500 == 0:
                     self.replay.write()
                     progress(self.found.documents)
-            self._finish()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What does not follow is told by what is `found`."""
+        try:
+            yield
         except (Problem, Spoiled) as found:
             problem = found.problem if isinstance(found, Spoiled) else found
             own = problem.code == CONTENTS_DAMAGED or (problem.code == AUDIT_DIFFERS and problem.pointer)
             position = problem.params["position"] if own else self.replay.size
+            differs = problem.code == AUDIT_DIFFERS
+            reason = problem.params.get("reason") if differs else problem.sentence("en")
             self.found.problems.append(
-                Problem(
-                    AUDIT_DIFFERS,
-                    f"/{position}",
-                    position=position,
-                    reason=problem.params.get("reason")
-                    if problem.code == AUDIT_DIFFERS
-                    else problem.sentence("en"),
-                )
+                Problem(AUDIT_DIFFERS, f"/{position}", position=position, reason=reason)
             )
-        else:
-            self.replay.write()
-            (self.found.cases,) = self.scratch.one("SELECT count(*) FROM cases")
-        self.found.root = self.edge.root().hex()
-        return self.found
 
     def _step(self, row: Row, data: bytes) -> None:
         replay, position, at = self.replay, row[0], row[AT]
@@ -284,31 +295,3 @@ class Auditor:
         if self._newest_note and self._log_keys:
             keys = tuple(Verifier.parse(key) for key in self._log_keys)
             Policy.of_log(self.origin, keys).verify(self._newest_note)
-
-
-def copy_views(source: Store, target: Store) -> None:
-    """Replace the derived tables of `target` by those of `source`, in the open transaction."""
-    for table in schema.VIEWS:
-        target.run(f"DELETE FROM {table.name}")  # noqa: S608
-        columns = ", ".join(f'"{c.name}"' for c in table.columns)
-        order = ", ".join(f'"{c.name}"' for c in table.primary_key.columns)
-        rows = source.each(f"SELECT {columns} FROM {table.name} ORDER BY {order}")  # noqa: S608
-        truths = {
-            n for n, c in enumerate(table.columns) if isinstance(c.type, Boolean)
-        }  # SQLite says 0 and 1
-        while some := list(islice(rows, AT_ONCE)):
-            target.add(table, [tuple(bool(v) if n in truths else v for n, v in enumerate(r)) for r in some])
-            target.one("SELECT 1")  # until the database has them: it ends what is silent for long
-
-
-def views_differ(one: Store, other: Store) -> list[str]:
-    """The names of the derived tables that are not the same, byte for byte."""
-    wrong = []
-    for table in schema.VIEWS:
-        columns = ", ".join(f'"{c.name}"' for c in table.columns)
-        order = ", ".join(f'"{c.name}"' for c in table.primary_key.columns)
-        sql = f"SELECT {columns} FROM {table.name} ORDER BY {order}"  # noqa: S608
-        pairs = zip_longest(one.each(sql), other.each(sql))
-        if any(a is None or b is None or tuple(a) != tuple(b) for a, b in pairs):
-            wrong.append(table.name)
-    return wrong

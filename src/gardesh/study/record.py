@@ -29,14 +29,13 @@ def stored_documents(store: Store, first: int = 0, size: int = 1_000) -> Iterato
         first = rows[-1][0] + 1
 
 
-def stored_rows(store: Store, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
-    """Each row of `documents` with its disclosures, in log order."""
+def stored_rows(store: Store, first: int = 0, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
+    """Each row of `documents` from position `first` on with its disclosures, in log order."""
     columns = ", ".join(f'd."{c.name}"' for c in schema.documents.columns)
     sql = (
         f"SELECT {columns}, x.data, x.key FROM documents d JOIN disclosures x ON x.position = d.position"  # noqa: S608
         " WHERE d.position >= ? ORDER BY d.position LIMIT ?"
     )
-    first = 0
     while rows := store.rows(sql, first, size):
         for *raw, data, key in rows:
             row: Row = tuple(bytes(v) if isinstance(v, memoryview) else v for v in raw)
@@ -44,9 +43,8 @@ def stored_rows(store: Store, size: int = 1_000) -> Iterator[tuple[Row, bytes]]:
         first = rows[-1][0] + 1
 
 
-def stored_notes(store: Store, size: int = 1_000) -> Iterator[tuple[int, bytes]]:
-    """The stored checkpoints by the size of the log that they sign."""
-    first = 0
+def stored_notes(store: Store, first: int = 0, size: int = 1_000) -> Iterator[tuple[int, bytes]]:
+    """The stored checkpoints by the size of the log that they sign, from size `first` on."""
     while rows := store.rows(
         "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?", first, size
     ):
@@ -61,11 +59,11 @@ ERASED = ", ".join(f'"{c.name}"' for c in schema.erased.columns)
 class Record(Protocol):
     """What is replayed: the documents of one node in log order, from wherever they are."""
 
-    def rows(self) -> Iterator[tuple[Row, bytes]]:
-        """Each row of `documents`, with its disclosures."""
+    def rows(self, first: int = 0) -> Iterator[tuple[Row, bytes]]:
+        """Each row of `documents` from position `first` on, with its disclosures."""
 
-    def notes(self) -> Iterator[tuple[int, bytes]]:
-        """The stored checkpoints by the size of the log that they sign."""
+    def notes(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The stored checkpoints by the size of the log that they sign, from size `first` on."""
 
     def erased(self) -> Iterator[Row]:
         """The rows of `erased`."""
@@ -86,11 +84,11 @@ class Stored:
     def erased(self) -> Iterator[Row]:
         return self.store.each(f"SELECT {ERASED} FROM erased ORDER BY id")  # noqa: S608
 
-    def rows(self) -> Iterator[tuple[Row, bytes]]:
-        return stored_rows(self.store)
+    def rows(self, first: int = 0) -> Iterator[tuple[Row, bytes]]:
+        return stored_rows(self.store, first)
 
-    def notes(self) -> Iterator[tuple[int, bytes]]:
-        return stored_notes(self.store)
+    def notes(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        return stored_notes(self.store, first)
 
     def setting(self, name: str) -> bytes | None:
         return self.store.setting(name)

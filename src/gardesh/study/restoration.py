@@ -211,9 +211,11 @@ class Source:
         self.problem: Problem | None = None
         """What is wrong with the backup itself, once that was met."""
 
-    def rows(self) -> Iterator[tuple[Row, bytes]]:
+    def rows(self, first: int = 0) -> Iterator[tuple[Row, bytes]]:
         try:
             for row, data, key in self.contents.documents():
+                if row[0] < first:
+                    continue
                 data, key = self.remains.get(row[0], (data, key))
                 sealing = self.store.sealing
                 if isinstance(sealing, Given):
@@ -223,8 +225,8 @@ class Source:
             self.problem = problem
             raise
 
-    def notes(self) -> Iterator[tuple[int, bytes]]:
-        return stored_notes(self.store)
+    def notes(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        return stored_notes(self.store, first)
 
     def erased(self) -> Iterator[Row]:
         try:

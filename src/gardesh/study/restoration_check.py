@@ -17,7 +17,8 @@ from gardesh.record.blobs import NO_SUCH_BLOB, Blobs
 from gardesh.record.node_folder import BLOBS, KEYS, RECORD
 from gardesh.record.sealing import RecordKey
 from gardesh.record.store import Store
-from gardesh.study.audit import Audit, Auditor, views_differ
+from gardesh.study.audit import Audit, Auditor
+from gardesh.study.rebuilding import views_differ
 from gardesh.study.record import Stored, stored_documents
 from gardesh.study.restoration import Restored, clock_of, restore
 
