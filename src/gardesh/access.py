@@ -78,8 +78,9 @@ class Access:
         if store.one("SELECT 1 FROM documents WHERE issuer = ? AND case_id = ? LIMIT 1", org, case_id):
             return True
         for role in sorted(self.roles):
-            asked = "SELECT 1 FROM waits WHERE case_id = ? AND role = ? AND (org IS NULL OR org = ?) AND state <> 'unknown'"
-            if store.one(f"{asked} LIMIT 1", case_id, role, org):
+            # Not by the index over roles, which SQLite would take: a role waits in as many cases as there are.
+            asked = "SELECT 1 FROM waits WHERE case_id = ? AND role || '' = ? AND (org IS NULL OR org = ?)"
+            if store.one(f"{asked} AND state <> 'unknown' LIMIT 1", case_id, role, org):
                 return True
         about = "SELECT 1 FROM subjects WHERE case_id = ? AND about = ? LIMIT 1"
         return any(store.one(about, case_id, name) is not None for name in sorted({org, *self.known_as}))

@@ -62,6 +62,8 @@ class Others:
         size, time, rebuilt = self.found
         if not at.position <= size <= at.position + MOST or rebuilt != at.rebuilt:
             return False
+        if int(time or 0) >= at.horizon[0]:  # who woke by then is not known here
+            return False
         documents = self.store.rows(
             "SELECT digest, recorded_at, case_id FROM documents WHERE position >= ? AND position < ? ORDER BY position",
             at.position - 1,

@@ -39,6 +39,11 @@ ASKED = "asked"
 """In place of a type: the organisation that stands for the node for which a case was opened."""
 
 
+WAKES = 10_000
+"""How many of the cases that time will change are read at once, the soonest first: in a large record many more wait."""
+NEVER = (1 << 62, "")
+
+
 @dataclass(slots=True)
 class Batch:
     now: int
@@ -61,6 +66,8 @@ class Sequencer:
         self.others = Others(self)
         self._remember()
         self.wakes: list[tuple[int, str]] = []
+        self.horizon = NEVER
+        """Up to which instant and case all that wake are among `wakes`."""
         self._resume()
 
     @property
@@ -73,10 +80,28 @@ class Sequencer:
         self._plan_wakes()
 
     def _plan_wakes(self) -> None:
-        rows = self.store.rows("SELECT wakes_at, id FROM cases WHERE wakes_at IS NOT NULL")
-        self.wakes = [(at, case_id) for at, case_id in rows]
-        heapq.heapify(self.wakes)
-        self.cases.waking = {case_id: at for at, case_id in self.wakes}
+        """Between batches: what wakes next is read anew."""
+        self.wakes, self.cases.waking, self.horizon = [], {}, (-1, "")
+        self._more_wakes()
+
+    def _more_wakes(self) -> None:
+        """Read some more of what wakes. What is known of a case in memory counts, for it may not be written yet."""
+        rows = self.store.rows(
+            "SELECT wakes_at, id FROM cases WHERE (wakes_at, id) > (?, ?) ORDER BY wakes_at, id LIMIT ?",
+            *self.horizon,
+            WAKES,
+        )
+        waking, unsaved = self.cases.waking, self.cases.unsaved
+        for at, case_id in rows:
+            if case_id in waking or case_id not in unsaved:
+                heapq.heappush(self.wakes, (waking.setdefault(case_id, at), case_id))
+        self.horizon = NEVER if len(rows) < WAKES else (rows[-1][0], rows[-1][1])
+
+    def _falls_due(self, t: int) -> bool:
+        """Whether a case wakes by `t`, and is next."""
+        while self.horizon[0] <= t:
+            self._more_wakes()
+        return bool(self.wakes) and self.wakes[0][0] <= t
 
     def _stand(self) -> None:
         """Where the record stands: the last time and document, the next position. Asked before anything is counted: what comes
@@ -131,6 +156,8 @@ class Sequencer:
         try:
             with self.store.writing():
                 self._see_others()
+                if len(self.wakes) > 2 * WAKES:
+                    self._plan_wakes()
                 previous = self.log.note
                 now = max(now, self.last_at)
                 self.pass_time(now)
@@ -335,12 +362,12 @@ class Sequencer:
 
         Raises Spoiled when something of it cannot be carried out.
         """
-        if not self.wakes or self.wakes[0][0] > t:
+        if not self._falls_due(t):
             return
         self.time = str(t).encode()
         self.store.set("time", self.time)
         try:
-            while self.wakes and self.wakes[0][0] <= t:
+            while self._falls_due(t):
                 at, case_id = heapq.heappop(self.wakes)
                 if self.cases.waking.get(case_id) == at:
                     self._wake(case_id, at)
