@@ -34,6 +34,8 @@ class Material:
     cases: list[list[bytes]]
     at: int
     signers: list[Signer]
+    keys: dict[str, SigningKey] = field(default_factory=dict)
+    """Of the organisations."""
     clock: SigningKey = field(default_factory=new_clock_key)
     record_key: RecordKey = field(default_factory=new_record_key)
 
@@ -81,7 +83,7 @@ def imports(count: int) -> Material:
     for end in ends:
         cases.append([paper for p, paper in rows if begin <= p < end and p not in clock])
         begin = end
-    return Material(packs, setup, cases, player.now, list(player.node.log.signers))
+    return Material(packs, setup, cases, player.now, list(player.node.log.signers), player.keys)
 
 
 def read(name: str, text: str) -> worked.WorkedCase:

@@ -38,14 +38,17 @@ PROCESSES = multiprocessing.get_context("fork")
 
 
 @contextmanager
-def services(made: Material, url: str, count: int = 1, *, witnessed: bool = False) -> Iterator[list[str]]:
-    """The addresses of so many services over the record at `url`, which is made; they end with the block.
+def services(
+    made: Material, url: str, count: int = 1, *, witnessed: bool = False, fresh: bool = True
+) -> Iterator[list[str]]:
+    """The addresses of so many services over the record at `url`, which is made if `fresh`; they end with the block.
 
     `witnessed`: each second two witnesses cosign the newest checkpoint, as `gardesh log cosign` has it.
     """
     with ExitStack() as running, tempfile.TemporaryDirectory(prefix="gardesh-bench-") as folder:
         addresses = [
-            running.enter_context(_process(_serve, made, url, n == 0, Path(folder))) for n in range(count)
+            running.enter_context(_process(_serve, made, url, fresh and n == 0, Path(folder)))
+            for n in range(count)
         ]
         if witnessed:
             found = [running.enter_context(_witness(made, Path(folder), name)) for name in ("one", "two")]
