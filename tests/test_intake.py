@@ -349,3 +349,28 @@ def test_whatever_is_signed_is_accepted_or_refused_and_the_record_stays_sound(
         except Problem as problem:
             assert problem.sentence("fa")
     explains_itself(market.node)
+
+
+def test_after_a_write_that_failed_the_next_batch_writes_though_nothing_came(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a node on a disk that failed would say that it is ready, for an empty transaction asks nothing of the disk."""
+    market.area()
+    ran: list[str] = []
+    run = market.store.run
+    monkeypatch.setattr(market.store, "run", lambda sql, *values: (ran.append(sql), run(sql, *values))[1])
+
+    def failing(*_: object) -> None:
+        raise Problem("store-unusable", url="x", reason="read-only")
+
+    market.node.intake.pass_time(market.now)
+    assert ran == []
+    with monkeypatch.context() as patch:
+        patch.setattr(market.node.log, "append", failing)
+        with pytest.raises(Problem):
+            market.apply("ali")
+    market.node.intake.pass_time(market.now)
+    assert any(sql.startswith("UPDATE settings") for sql in ran)
+    ran.clear()
+    market.node.intake.pass_time(market.now)
+    assert ran == []

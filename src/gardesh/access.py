@@ -199,7 +199,9 @@ class Access:
             return len(digests) <= LOOKED and all(
                 self.found(bytes(digest).hex())[1] == reading.ALL for (digest,) in digests
             )
-        except Problem:
+        except Problem as problem:
+            if problem.code != NO_SUCH_DOCUMENT:
+                raise
             return False
 
     def attachment(self, name: str, digest: str, purpose: str) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +207,35 @@ def test_without_a_node_every_question_says_so(shell: Shell) -> None:
 def test_a_wrong_passphrase_is_named(node: Shell) -> None:
     node.patch.setenv("GARDESH_PASSPHRASE", "another-passphrase")
     assert node.json("tick", code=1)["code"] == "key-passphrase-wrong"
+
+
+def test_where_nobody_can_be_asked_for_the_passphrase_it_is_said_how_to_give_it(tmp_path: Path) -> None:
+    """In a session of its own there is no terminal, as under a service manager."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GARDESH_")}
+    home = tmp_path / "node"
+    code = [
+        str(Path(sys.executable).with_name("gardesh")),
+        "--home",
+        str(home),
+        "--json",
+        "init",
+        "--origin",
+        "a.example/log",
+    ]
+    done = subprocess.run(
+        code,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["code"] == "passphrase-missing"
+    assert "GARDESH_PASSPHRASE" in told["hint"]["en"]
+    assert "Warning" not in done.stderr
+    assert not (home / "node.sqlite").exists()
 
 
 def test_persian_has_persian_digits_and_jalali_dates(node: Shell) -> None:

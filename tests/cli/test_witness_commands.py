@@ -176,7 +176,7 @@ class Watched:
 
 def test_a_monitor_says_by_its_exit_code_what_it_saw(shell: Shell) -> None:
     watched, log = Watched(shell), GrowingLog(300)
-    assert shell.json(*watched.words(), code=12)["params"]["path"] == "checkpoint"
+    assert shell.json(*watched.words(), code=1)["params"]["path"] == "checkpoint"
     watched.show(log)
     assert shell.json(*watched.words())["new"] == 300
     assert "300" in shell(*watched.words())

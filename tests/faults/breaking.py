@@ -142,11 +142,7 @@ def mended(run: Run, disk: Volume) -> None:
         run.service.kill()
         disk.mend()
     else:
-        server = run.lane.schemas.server
-        server.halt()
-        disk.mend()
-        server.clear()
-        server.start()
+        run.lane.mend_disk(disk, True)
     assert run.service is not None
     if run.service.ended:
         run.serve()

@@ -83,10 +83,23 @@ class Lane:
         """Whatever a run left broken is whole for the next."""
         for name in ("disk", "database_disk"):
             disk = self.__dict__.get(name)
-            if disk is not None:
-                disk.free()
+            if disk is None:
+                continue
+            disk.free()
+            if not disk.written():  # the run failed before it mended that
+                self.mend_disk(disk, name == "database_disk")
         if "schemas" in self.__dict__:
             self.schemas.server.up()
+
+    def mend_disk(self, disk: Volume, of_the_database: bool) -> None:
+        """Whoever else has files open there was killed."""
+        server = self.schemas.server if of_the_database else None
+        if server is not None:
+            server.halt()
+        disk.mend()
+        if server is not None:
+            server.clear()
+            server.start()
 
     def close(self) -> None:
         while self._ends:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 from services import (
+    GARDESH,
     SD_JWT,
     Heard,
     Load,
     Papers,
     Service,
+    environment,
     keep_their_word,
     key,
     make_node,
@@ -136,6 +139,22 @@ def test_it_reads_on_the_standby_and_sends_writers_to_the_other(tmp_path: Path) 
             assert heard.submit(writer, paper)
             assert servers.one.run("SELECT count(*) FROM consumers") == [(0,)]
             sara.close()
+
+
+def test_it_does_not_start_where_it_could_open_no_document(tmp_path: Path) -> None:
+    """Nor does it ask for a passphrase where there is no key."""
+    with pair() as servers:
+        make_node(tmp_path, servers.url)
+        home = replica_home(tmp_path, servers, "https://node.example")
+        for each in (home / "keys").glob("*"):
+            each.unlink()
+        settings = {k: v for k, v in environment(home).items() if k != "GARDESH_PASSPHRASE"}
+        done = subprocess.run(
+            [GARDESH, "--json", "serve"], env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            start_new_session=True, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["code"] == "record-locked"
 
 
 def test_tokens_of_the_other_are_read_where_the_clocks_key_is(tmp_path: Path) -> None:

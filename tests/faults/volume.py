@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 _FULL = "ballast"
+_TRIED = "tried"
 _PIECE = 1 << 20
 
 
@@ -63,6 +64,15 @@ class Volume:
 
     def free(self) -> None:
         (self.path / _FULL).unlink(missing_ok=True)
+
+    def written(self) -> bool:
+        """Whether it can be written to."""
+        try:
+            (self.path / _TRIED).write_bytes(b"")
+            (self.path / _TRIED).unlink()
+        except OSError:
+            return False
+        return True
 
     def fail(self) -> None:
         """From here on nothing can be written, and what was written and not synced never comes to the disk. In the moment

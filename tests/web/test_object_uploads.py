@@ -44,7 +44,7 @@ def test_an_attachment_goes_through_the_bucket_and_its_store_may_fail(tmp_path: 
                 upload = begin(ali)
                 refused = part(ali, upload, 0, b"while it is away", last=True)
                 assert (refused.status_code, refused.json()["code"]) == (503, "object-store-unusable")
-                assert refused.json()["params"]["place"] == "of the node"
+                assert "params" not in refused.json()
                 assert ali.head(f"/v1/uploads/{upload}").headers["upload-offset"] == "16"
                 assert served.nobody.get("/readyz").status_code == 200
             for told in (refused.text, served.log.getvalue()):

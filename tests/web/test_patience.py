@@ -243,6 +243,8 @@ def test_a_record_that_cannot_be_written_is_not_ready(
         refused = served.nobody.post("/v1/documents", content=paper)
         assert (refused.status_code, refused.json()["code"]) == (503, "store-unusable")
         assert "secret" not in refused.text
+        assert "disk" not in refused.text
+        assert '"reason":"disk is full"' in served.log.getvalue()
         ready = served.nobody.get("/readyz")
         assert (ready.status_code, ready.json()["code"]) == (503, "store-unusable")
     assert served.nobody.post("/v1/documents", content=paper).status_code == 201

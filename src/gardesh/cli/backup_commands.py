@@ -124,7 +124,12 @@ def tell_missing(missing: list[str]) -> None:
 def restore(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The folder of the backups.")],
     to: Annotated[
-        Path | None, typer.Option("--home", help="An empty folder for the node.", file_okay=False)
+        Path | None,
+        typer.Option(
+            "--home",
+            help="An empty folder for the node; without, that of all commands (`gardesh --home`).",
+            file_okay=False,
+        ),
     ] = None,
     store: Annotated[
         str | None,

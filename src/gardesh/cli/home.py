@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import typer
 from gardesh.cli import output
 from gardesh.model.calendar import parse_instant
 from gardesh.model.library import Library
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, define
 from gardesh.node import ALREADY_A_NODE, NOT_A_NODE, Node, begun
 from gardesh.record import folder
 from gardesh.record.blobs import DEFAULT_LIMIT, Blobs
@@ -23,12 +25,21 @@ from gardesh.record.founding import new_clock_key
 from gardesh.record.keys import KeyStore
 from gardesh.record.node_folder import BLOBS, KEYS, RECORD, URL
 from gardesh.record.passphrase import KeyringPassphrases, OnePassphrase, Passphrases
+from gardesh.record.sealing import RECORD_LOCKED
 from gardesh.record.sealing_up import SEALED
 from gardesh.record.store import Store
 from gardesh.record.views import Views
 from gardesh.replica import Replica
 from gardesh.web import configuration
 
+PASSPHRASE_MISSING = define(
+    "passphrase-missing",
+    401,
+    en="The passphrase of the keys is needed, and nobody is at a terminal to be asked for it.",
+    fa="گذرواژه‌ی کلیدها لازم است و کسی پشت پایانه نیست که پرسیده شود.",
+    hint_en="Set GARDESH_PASSPHRASE, or GARDESH_KEYRING=1 for the machine's keyring.",
+    hint_fa="GARDESH_PASSPHRASE را تنظیم کنید، یا برای دسته‌کلید دستگاه GARDESH_KEYRING=1 را.",
+)
 SERVE = "serve.toml"
 """The configuration of a service, in the node's folder; what it says of attachments holds for every command."""
 
@@ -106,18 +117,44 @@ def open_views() -> tuple[Store, Library, Views]:
 
 
 def passphrases(*, fresh: bool = False) -> Passphrases:
-    """Where the passphrase of the keys comes from: GARDESH_PASSPHRASE, the keyring (GARDESH_KEYRING=1), or a prompt."""
+    """Where the passphrase of the keys comes from: GARDESH_PASSPHRASE, the keyring (GARDESH_KEYRING=1), or a prompt, when the
+    first key is opened; of new keys at once, before anything is made."""
     if os.environ.get("GARDESH_KEYRING"):
         return KeyringPassphrases()
     text = os.environ.get("GARDESH_PASSPHRASE")
-    if text is None:
-        text = typer.prompt(
-            output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"),
-            hide_input=True,
-            confirmation_prompt=fresh,
-            err=True,
-        )
-    return OnePassphrase(text)
+    if text is not None:
+        return OnePassphrase(text)
+    typed = TypedPassphrase(fresh)
+    if fresh:
+        typed.of("")
+    return typed
+
+
+class TypedPassphrase:
+    """One that a person is asked for, once. Raises `passphrase-missing` where nobody can be asked."""
+
+    def __init__(self, fresh: bool) -> None:
+        self.fresh = fresh
+        self._text: str | None = None
+
+    def new(self, name: str) -> str:
+        return self.of(name)
+
+    def of(self, name: str) -> str:
+        if self._text is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", getpass.GetPassWarning)  # it would be typed for all to see
+                try:
+                    self._text = typer.prompt(
+                        output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"),
+                        hide_input=True,
+                        confirmation_prompt=self.fresh,
+                        err=True,
+                    )
+                except getpass.GetPassWarning:
+                    typer.echo(err=True)  # the question stands on that line
+                    raise Problem(PASSPHRASE_MISSING) from None
+        return str(self._text)
 
 
 def keys(*, fresh: bool = False) -> KeyStore:
@@ -165,13 +202,16 @@ def open_node() -> Node:
 
 def open_replica(of: str) -> Replica:
     """The node as a standby of its database has it; `of`: the service that takes documents. Access tokens are read where the
-    node's clock key is among the keys, documents where its record keys are; no other key is used. Raises `not-a-node`, `store-unusable`."""
+    node's clock key is among the keys; of other keys the record keys alone are used, which have to be there. Raises
+    `not-a-node`, `store-unusable`, `record-locked`."""
     url = store_url()
     if url is None:
         raise Problem(NOT_A_NODE, url=str(home()))
     known = (home() / KEYS / f"{CLOCK_KEY}.pem").is_file()
     clock = Clock(CLOCK_KEY, keys().load(CLOCK_KEY) if known else new_clock_key())
     writes = with_parameter(url, "target_session_attrs", "read-write") if is_server(url) else url
-    store = FollowedStore(url)
-    store.unlock(keys().load_records)
+    store, held = FollowedStore(url), keys()
+    if store.setting(SEALED) is not None and not held.record_names():
+        raise Problem(RECORD_LOCKED, key="node-record….pem")
+    store.unlock(held.load_records)
     return Replica(store, lambda: Store(writes), of, clock)

@@ -126,7 +126,7 @@ def back_up(
         written=rows.written + files.written + written,
         files=rows.files + files.files + new,
         missing=manifest.missing,
-        keys_changed=changed,
+        keys_changed=changed if old is not None else 0,
         in_the_clear=clear,
     )
 

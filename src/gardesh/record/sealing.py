@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 RECORD_LOCKED = define(
     "record-locked",
     503,
-    en="The contents of documents are sealed under the record key {key}, which is not here.",
-    fa="محتوای سندها با کلید دفتر {key} مهر شده است و آن کلید در اینجا نیست.",
+    en="The contents of documents are sealed under a record key that is not here: {key}.",
+    fa="محتوای سندها با کلید دفتری مهر شده است که در اینجا نیست: {key}.",
     hint_en="Its file is among the keys of the node: node-record….pem in the folder keys.",
     hint_fa="پرونده‌ی آن در میان کلیدهای گره است: node-record….pem در پوشه‌ی keys.",
 )

@@ -216,9 +216,10 @@ class Sequencer:
     def _forget(self) -> None:
         """The transaction was rolled back: memory must not know more than the store.
 
-        While the store cannot be read, memory is empty and `stale`, and the next batch begins with this again.
+        While the store cannot be read, memory is empty and `stale`, and the next batch begins with this again. That batch
+        writes, though nothing came: whether the store can be written to is known again then.
         """
-        self.stale = True
+        self.stale, self.settled = True, False
         self._reset()
         self.cases.forget()
         self.registers.clear()

@@ -87,28 +87,31 @@ def language(accepted: str) -> str:
     return found
 
 
-def outside(problem: Problem) -> Problem:
-    """The problem as strangers may read it: where the record or its attachments are is none of their business."""
-    reason = problem.params.get("reason", "")
-    if problem.code == STORE_UNUSABLE:
-        return Problem(STORE_UNUSABLE, url="of the node", reason=reason)
-    if problem.code == "object-store-unusable":  # defined where the library is loaded, which few need
-        return Problem(problem.code, place="of the node", reason=reason)
-    return problem
+OUTSIDE = {
+    STORE_UNUSABLE: wire.Texts(
+        en="The record of the node cannot be used now.", fa="انباره‌ی گره اکنون در دسترس نیست."
+    ),
+    "object-store-unusable": wire.Texts(
+        en="The attachments of the node cannot be used now.", fa="پیوست‌های گره اکنون در دسترس نیست."
+    ),
+}
+"""What strangers are told of these: where the record or its attachments are, and what is wrong there, is none of their business.
+The node's log has the reason."""
 
 
 def details(problem: Problem, lang: str, instance: str | None = None) -> wire.ProblemDetails:
     """A problem as the API gives it."""
-    problem = outside(problem)
+    said = OUTSIDE.get(problem.code)
+    texts = said or wire.Texts(problem.sentence("en"), problem.sentence("fa"))
     hints = wire.Texts(problem.hint("en"), problem.hint("fa")) if problem.kind.hint_en else None
     return wire.ProblemDetails(
         type=f"urn:gardesh:problem:{problem.code}",
         status=problem.kind.status,
         code=problem.code,
-        detail=problem.sentence(lang),
-        sentences=wire.Texts(problem.sentence("en"), problem.sentence("fa")),
+        detail=texts.fa if lang == "fa" else texts.en,
+        sentences=texts,
         pointer=problem.pointer,
-        params=dict(problem.params),
+        params={} if said else dict(problem.params),
         hint=problem.hint(lang) or None,
         hints=hints,
         instance=instance,
@@ -139,6 +142,8 @@ def refusal(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes
 
 def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     request.scope["state"]["code"] = problem.code
+    if problem.code in OUTSIDE:
+        request.scope["state"]["reason"] = problem.params.get("reason")
     return refusal(request, problem)
 
 

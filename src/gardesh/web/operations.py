@@ -37,7 +37,7 @@ async def healthz() -> Response[bytes]:
     security=OPEN,
 )
 async def readyz(request: Asked) -> Response[bytes]:
-    """The record can be read in this moment, and took what was last written. While the service stops, 503."""
+    """The record can be read in this moment, and took what was last written. A service that stops takes no new connections."""
     service = service_of(request)
     service.anonymous(request)
     if service.desk.trouble is not None:

@@ -21,7 +21,7 @@ from gardesh.exchange import evidence, log_source
 from gardesh.exchange.monitor import FORKED, ForkFound, Monitor
 from gardesh.intake import Accepted
 from gardesh.model.elsewhere import NODES
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.record.registers import NOWHERE
 from gardesh.web.awaiting import Awaiting
@@ -29,6 +29,14 @@ from gardesh.web.desk import STOPPING, TOO_BUSY
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 
+NOT_HTTPS = define(
+    "node-not-https",
+    422,
+    en="The node is recognised at {url}, which is not https://.",
+    fa="گره در نشانی {url} شناخته شده است که https:// نیست.",
+    hint_en="Recognise it at an https:// address, or allow others with `nodes.allow_http`.",
+    hint_fa="آن را در نشانی https:// بشناسید، یا با «nodes.allow_http» نشانی‌های دیگر را مجاز کنید.",
+)
 CONSUMER = "node"
 """The consumer of the inbox there that this node reads by."""
 AT_ONCE = 20
@@ -119,6 +127,7 @@ class Peers:
 
     async def _round(self, log: str, value: dict[str, Any]) -> None:
         """Follow one node once, and say how that went when it goes otherwise than before."""
+        hint = ""
         try:
             if self._monitors(value):
                 await self._hear(log, value, None)
@@ -131,13 +140,13 @@ class Peers:
         except Refused as refused:
             said = refused.code
         except Problem as problem:
-            said = problem.code
+            said, hint = problem.code, problem.hint("en")
         except (httpx.HTTPError, httpx.InvalidURL, Unexpected, TimeoutError, OSError) as error:
             said = type(error).__name__
         if said in (STOPPING, TOO_BUSY):
             return
         if self._said.get(log) != said:
-            self.report.event("node", log=log, outcome=said)
+            self.report.event("node", log=log, outcome=said, **({"hint": hint} if hint else {}))
             self._said[log] = said
 
     async def _follow(self, log: str, value: dict[str, Any]) -> None:
@@ -164,7 +173,7 @@ class Peers:
 
     def _allowed(self, url: str) -> str:
         if not url.startswith(("https://", "http://") if self.settings.allow_http else "https://"):
-            raise httpx.InvalidURL("not https")
+            raise Problem(NOT_HTTPS, url=url)
         return str(url)
 
     async def _take(self, client: AsyncClient, log: str, case: str, waiting: Awaiting) -> None:

@@ -42,7 +42,7 @@ class Report:
             "event": "request", "id": name, "method": method, "route": route, "status": status,
             "ms": round(seconds * 1000, 2), "bytes": size, "by": state.get("by", "nobody"),
         }  # fmt: skip
-        line |= {member: state[member] for member in ("code", "trace") if member in state}
+        line |= {member: state[member] for member in ("code", "reason", "trace") if member in state}
         if isinstance(fault, BaseException):
             line |= where(fault)
         self.line("error" if status >= 500 else "info", line)
