@@ -47,7 +47,7 @@ def test_what_comes_together_shares_a_transaction_and_each_has_its_answer() -> N
     desk.close()
 
 
-def test_questions_are_answered_in_the_order_they_came_between_submissions() -> None:
+def test_a_question_knows_all_that_was_acknowledged_before_it() -> None:
     market = Market()
     market.area()
     papers = [market.paper("ali", "application", application(seats=n + 1)) for n in range(3)]
@@ -56,13 +56,62 @@ def test_questions_are_answered_in_the_order_they_came_between_submissions() -> 
     async def work() -> list[int]:
         sizes = []
         for paper in papers:
-            submitted = asyncio.ensure_future(desk.submit([paper]))
-            await asyncio.sleep(0)
+            await desk.submit([paper])
             sizes.append(await desk.ask(lambda node: node.log.size))
-            await submitted
         return sizes
 
     assert asyncio.run(work()) == [10, 11, 12]
+    desk.close()
+
+
+def test_submissions_share_a_transaction_whatever_is_asked_between_them() -> None:
+    market = Market()
+    market.area()
+    papers = [market.paper("ali", "application", application(seats=n + 1)) for n in range(3)]
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+    held = threading.Event()
+
+    async def work() -> tuple[list[desks.Settled], list[int]]:
+        blocked = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
+        await asyncio.sleep(0.05)
+        submitted, asked = [], []
+        for paper in papers:
+            submitted.append(asyncio.ensure_future(desk.submit([paper])))
+            asked.append(asyncio.ensure_future(desk.ask(lambda node: node.log.size)))
+            await asyncio.sleep(0.01)
+        held.set()
+        await blocked
+        return await asyncio.gather(*submitted), await asyncio.gather(*asked)
+
+    settled, sizes = asyncio.run(work())
+    notes = {s.answers[0].receipt.checkpoint for s in settled if isinstance(s.answers[0], Accepted)}
+    assert len(notes) == 1
+    assert sizes == [9, 9, 9]
+    desk.close()
+
+
+def test_a_stop_answers_what_was_asked_before_it_in_the_same_breath() -> None:
+    market = Market()
+    market.area()
+    paper = market.paper("ali", "application", application())
+    desk = Desk(lambda: market.node, clock=lambda: market.now)
+    held = threading.Event()
+
+    async def work() -> tuple[desks.Settled, int]:
+        blocked = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
+        await asyncio.sleep(0.05)
+        submitted = asyncio.ensure_future(desk.submit([paper]))
+        asked = asyncio.ensure_future(desk.ask(lambda node: node.log.size))
+        await asyncio.sleep(0.01)
+        threading.Thread(target=desk.close).start()
+        await asyncio.sleep(0.01)
+        held.set()
+        await blocked
+        return await submitted, await asked
+
+    settled, size = asyncio.run(work())
+    assert isinstance(settled.answers[0], Accepted)
+    assert size == 9
     desk.close()
 
 

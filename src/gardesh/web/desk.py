@@ -38,7 +38,7 @@ MOST_BYTES = 64 << 20
 LARGE = 65_536
 """From this size on, a document's signature is looked at before anything else of it."""
 BATCH = 200
-"""How many documents share a transaction at most; a bundle counts whole."""
+"""How many documents share a transaction at most, with the questions that came meanwhile; a bundle counts whole."""
 TICK = 1.0
 """After how many seconds the clock is looked at again: what fell due is recorded, whether there is other work or not."""
 
@@ -75,7 +75,7 @@ class Question:
 
 
 class Desk:
-    """Everything that touches the node runs in its thread, in the order in which it came. `most`: how many may wait."""
+    """Everything that touches the node runs in its thread: some of what has come, then some more. `most`: how many may wait."""
 
     def __init__(
         self, open_node: Callable[[], Node], *, most: int = 10_000, clock: Callable[[], int] = now
@@ -208,39 +208,42 @@ class Desk:
                 left.answer.set_exception(Problem(STOPPING))
 
     def _serve(self, node: Node) -> None:
-        held: Submission | Question | None = None
         ticked = 0.0
         while True:
             if time.monotonic() - ticked >= TICK:
                 self._tick(node)
                 self._announce(node)
                 ticked = time.monotonic()
-            try:
-                work = held or self._queue.get(timeout=TICK)
-                held = None
-            except queue.Empty:
-                continue
-            if work is None:
-                return
-            if isinstance(work, Question):
-                self._answer(work, node)
-                if work.changes:
+            submissions, questions, last = self._gathered()
+            for question in questions:
+                self._answer(question, node)
+                if question.changes:
                     self._announce(node)
-                continue
-            together = [work]
-            count = len(work.documents)
-            while count < BATCH and not self._queue.empty():
-                more = self._queue.get()
-                if not isinstance(more, Submission):
-                    self._accept(together, node)
-                    together = []
-                    if more is None:
-                        return
-                    held = more
-                    break
-                together.append(more)
-                count += len(more.documents)
-            self._accept(together, node)
+            if submissions:
+                self._accept(submissions, node)
+            if last:
+                return
+
+    def _gathered(self) -> tuple[list[Submission], list[Question], bool]:
+        """Some of what waits, in the order in which it came, and whether nothing comes after. The questions are answered first:
+        none of these submissions is acknowledged yet, and so they share one transaction however many questions lie between."""
+        submissions: list[Submission] = []
+        questions: list[Question] = []
+        count = 0
+        while count < BATCH:
+            try:
+                work = self._queue.get(timeout=TICK) if not count else self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if work is None:
+                return submissions, questions, True
+            if isinstance(work, Submission):
+                submissions.append(work)
+                count += max(1, len(work.documents))
+            else:
+                questions.append(work)
+                count += 1
+        return submissions, questions, False
 
     def _answer(self, work: Question, node: Node) -> None:
         if not work.answer.set_running_or_notify_cancel():
