@@ -153,7 +153,7 @@ def test_it_does_not_start_where_it_could_open_no_document(tmp_path: Path) -> No
             [GARDESH, "--json", "serve"], env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             start_new_session=True, timeout=120,
         )  # fmt: skip
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["code"] == "record-locked"
 
 
