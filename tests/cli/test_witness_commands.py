@@ -192,6 +192,8 @@ def test_a_monitor_says_by_its_exit_code_what_it_saw(shell: Shell) -> None:
     assert shell.json(*watched.words(), code=13)["code"] == "log-tiles-wrong"
     tile.unlink()
     assert shell.json(*watched.words(), code=12)["code"] == "log-file-unavailable"
+    (watched.folder / "checkpoint").unlink()
+    assert shell.json(*watched.words(), code=12)["params"]["path"] == "checkpoint"
     (watched.folder / "checkpoint").write_bytes(GrowingLog(1, "other.example").note())
     assert shell.json(*watched.words(), code=1)["code"] == "checkpoint-of-another-log"
     watched.show(log.add([(bytes(32), 5)]))

@@ -56,6 +56,19 @@ def test_what_was_read_is_let_go_when_it_has_become_much() -> None:
     explains_itself(market.node)
 
 
+def test_cases_that_were_only_looked_at_do_not_stay_known() -> None:
+    with waking(2):
+        market = Market.opened(many().store)
+        cases = market.node.sequencer.cases
+        for (case,) in market.store.rows("SELECT id FROM cases ORDER BY id"):
+            cases.get(case)
+        assert len(cases.waking) > 4
+        market.node.intake.pass_time(market.now)
+        assert len(cases.waking) == 2
+        market.wait(30 * DAY)
+    explains_itself(market.node)
+
+
 def test_a_case_that_changed_before_it_was_read_wakes_when_it_is_to() -> None:
     """Its row still has the time before, in the same batch; the one in memory counts."""
     with waking(1):

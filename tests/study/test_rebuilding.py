@@ -75,6 +75,16 @@ def test_a_service_forgets_what_was_mended() -> None:
     knows(other)
 
 
+def test_a_rebuild_that_does_not_follow_changes_nothing_and_says_the_first_reason() -> None:
+    market = a_history()
+    change(market, "DELETE FROM slots")
+    change(market, "UPDATE documents SET issuer = 'sara' WHERE position = 12")
+    found, differ = rebuild(beside(market).store, market.node.library, "clock")
+    assert [p.params["position"] for p in found.problems] == [12]
+    assert differ == []
+    assert market.store.one("SELECT count(*) FROM slots")[0] == 0
+
+
 def test_a_rebuild_that_finds_nothing_lets_services_keep_what_they_have() -> None:
     market = a_history()
     other = beside(market)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,20 +23,36 @@ from market import DAY, Market, application, explains_itself
 pytestmark = pytest.mark.store
 
 
+@contextmanager
+def busy(desk: Desk) -> Iterator[None]:
+    """Its thread is held until the block ends: what comes meanwhile waits together. To be left on the loop that asked."""
+    held = threading.Event()
+    begun = threading.Event()
+
+    def hold(_: Node) -> None:
+        begun.set()
+        held.wait()
+
+    waiting = threading.Thread(target=desk.wait, args=(hold,))
+    waiting.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        held.set()
+        waiting.join()
+
+
 def test_what_comes_together_shares_a_transaction_and_each_has_its_answer() -> None:
     market = Market()
     market.area()
     papers = [market.paper("ali", "application", application(seats=n + 1)) for n in range(30)]
     desk = Desk(lambda: market.node, clock=lambda: market.now)
-    held = threading.Event()
 
     async def work() -> list[desks.Settled]:
-        blocked = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
-        await asyncio.sleep(0.05)
-        many = [asyncio.ensure_future(desk.submit([p, b"nothing"])) for p in papers]
-        await asyncio.sleep(0.05)
-        held.set()
-        await blocked
+        with busy(desk):
+            many = [asyncio.ensure_future(desk.submit([p, b"nothing"])) for p in papers]
+            await asyncio.sleep(0)
         return await asyncio.gather(*many)
 
     settled = asyncio.run(work())
@@ -69,18 +86,14 @@ def test_submissions_share_a_transaction_whatever_is_asked_between_them() -> Non
     market.area()
     papers = [market.paper("ali", "application", application(seats=n + 1)) for n in range(3)]
     desk = Desk(lambda: market.node, clock=lambda: market.now)
-    held = threading.Event()
 
     async def work() -> tuple[list[desks.Settled], list[int]]:
-        blocked = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
-        await asyncio.sleep(0.05)
         submitted, asked = [], []
-        for paper in papers:
-            submitted.append(asyncio.ensure_future(desk.submit([paper])))
-            asked.append(asyncio.ensure_future(desk.ask(lambda node: node.log.size)))
-            await asyncio.sleep(0.01)
-        held.set()
-        await blocked
+        with busy(desk):
+            for paper in papers:
+                submitted.append(asyncio.ensure_future(desk.submit([paper])))
+                asked.append(asyncio.ensure_future(desk.ask(lambda node: node.log.size)))
+                await asyncio.sleep(0)
         return await asyncio.gather(*submitted), await asyncio.gather(*asked)
 
     settled, sizes = asyncio.run(work())
@@ -95,18 +108,16 @@ def test_a_stop_answers_what_was_asked_before_it_in_the_same_breath() -> None:
     market.area()
     paper = market.paper("ali", "application", application())
     desk = Desk(lambda: market.node, clock=lambda: market.now)
-    held = threading.Event()
 
     async def work() -> tuple[desks.Settled, int]:
-        blocked = asyncio.ensure_future(desk.ask(lambda _: held.wait()))
-        await asyncio.sleep(0.05)
-        submitted = asyncio.ensure_future(desk.submit([paper]))
-        asked = asyncio.ensure_future(desk.ask(lambda node: node.log.size))
-        await asyncio.sleep(0.01)
-        threading.Thread(target=desk.close).start()
-        await asyncio.sleep(0.01)
-        held.set()
-        await blocked
+        with busy(desk):
+            submitted = asyncio.ensure_future(desk.submit([paper]))
+            asked = asyncio.ensure_future(desk.ask(lambda node: node.log.size))
+            await asyncio.sleep(0)
+            stop = threading.Thread(target=desk.close)
+            stop.start()
+            while desk.alive:
+                await asyncio.sleep(0.001)
         return await submitted, await asked
 
     settled, size = asyncio.run(work())

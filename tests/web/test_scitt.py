@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import cbor2
 import httpx
+import pytest
 from served import Served
 
 from gardesh.model import cose, cose_receipt, signed_statement
 from gardesh.model.canonical import base64url_encode
+from gardesh.model.problem import Problem
 from gardesh.model.signed_statement import SignedStatement
 from gardesh.model.signer import SignatureType
 from market import Market, application, key_of
@@ -71,6 +73,25 @@ def test_the_keys_of_receipts_are_found_by_their_name(served: Served) -> None:
     assert cbor2.loads(one.content) == key
     for unknown in ("AAAA", "x", "%C3%A9"):
         assert problem(served.nobody.get(f"/.well-known/scitt-keys/{unknown}")) == "no-such-log-key"
+
+
+def test_what_is_wrong_with_the_record_is_told_to_the_log_alone(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = statement(served).encode()
+
+    def broken(*_: object) -> None:
+        raise Problem(
+            "store-unusable", url="postgresql://secret.place", reason="the role secret is not permitted"
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served.market.node.intake, "submit_all", broken)
+        refused = register(served, made)
+    assert (refused.status_code, problem(refused)) == (503, "store-unusable")
+    assert b"secret" not in refused.content
+    assert "the role secret is not permitted" in served.log.getvalue()
+    assert register(served, made).status_code == 201
 
 
 def test_refusals_are_concise_problem_details(served: Served) -> None:

@@ -145,16 +145,18 @@ class TypedPassphrase:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", getpass.GetPassWarning)  # it would be typed for all to see
                 try:
-                    self._text = typer.prompt(
-                        output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"),
-                        hide_input=True,
-                        confirmation_prompt=self.fresh,
-                        err=True,
+                    self._text = str(
+                        typer.prompt(
+                            output.t("Passphrase of the keys", "گذرواژه‌ی کلیدها"),
+                            hide_input=True,
+                            confirmation_prompt=self.fresh,
+                            err=True,
+                        )
                     )
                 except getpass.GetPassWarning:
                     typer.echo(err=True)  # the question stands on that line
                     raise Problem(PASSPHRASE_MISSING) from None
-        return str(self._text)
+        return self._text
 
 
 def keys(*, fresh: bool = False) -> KeyStore:

@@ -56,7 +56,8 @@ def monitor(
     every: Annotated[float, typer.Option("--every", help="Seconds between two looks.", min=0.1)] = 60.0,
 ) -> None:
     """Follow a log: signatures, one history, all entries. Exit codes: 10 the log forked, 11 it shows fewer entries than it
-    signed, 12 it withholds a file of those it signed, 13 a file is not what it signed, 14 entries break the rules, 1 anything else."""
+    signed, 12 it withholds a file or, once seen, its checkpoint, 13 a file is not what it signed, 14 entries break the rules,
+    1 anything else."""
     watching = Monitor(source(where), trusted(log_key, policy), state or MEMORY)
     told = 0
     try:
@@ -85,8 +86,9 @@ def look(watching: Monitor, proof: Path | None, told: int) -> tuple[int, int]:
         return EXIT[FORKED], told
     except Problem as problem:
         output.show_problem(problem)
-        # Where there is not even a checkpoint, nothing that was signed is withheld: an address is wrong, or a machine is away.
-        silent = problem.code == UNAVAILABLE and problem.params.get("path") == CHECKPOINT
+        # Of a log of which nothing was ever seen nothing is known to be withheld: the address is wrong, or a machine is away.
+        unseen = watching.state.progress[0] == 0 and problem.params.get("path") == CHECKPOINT
+        silent = problem.code == UNAVAILABLE and unseen
         return 1 if silent else EXIT.get(problem.code, 1), told
     tell_seen(seen, told)
     return (RULES_BROKEN if seen.findings else 0), len(seen.findings)

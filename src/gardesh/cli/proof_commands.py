@@ -118,7 +118,7 @@ def bar() -> Progress:
 
 def rebuild() -> None:
     """Derive all views again from the documents, and put them in place; they come out the same, byte for byte. Services may go
-    on meanwhile."""
+    on meanwhile; they wait while the views are compared and put in place."""
     store = open_store()
     (total,) = store.one("SELECT count(*) FROM documents")
     with bar() as progress:

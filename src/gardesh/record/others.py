@@ -69,9 +69,8 @@ class Others:
             at.position - 1,
             size,
         )
-        if (
-            at.position
-        ):  # the last one that is known; another, where a standby took over that had not all of them
+        if at.position:
+            # The last one that is known; another, where a standby took over that had not all of them.
             known, *documents = documents or [(b"", 0, "")]
             if bytes(known[0]) != at.newest:
                 return False

@@ -156,7 +156,7 @@ class Sequencer:
         try:
             with self.store.writing():
                 self._see_others()
-                if len(self.wakes) > 2 * WAKES:
+                if max(len(self.wakes), len(self.cases.waking)) > 2 * WAKES:
                     self._plan_wakes()
                 previous = self.log.note
                 now = max(now, self.last_at)

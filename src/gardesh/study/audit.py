@@ -178,7 +178,8 @@ class Auditor:
         """What the replay records has to be what is stored, column by column."""
         wrong = [c.name for c, a, b in zip(schema.documents.columns, made, self.taken, strict=True) if a != b]
         if wrong:
-            raise Problem(AUDIT_DIFFERS, position="—", reason=f"it is stored with another {', '.join(wrong)}")
+            reason = f"it is stored with another {', '.join(wrong)}"
+            raise Problem(AUDIT_DIFFERS, f"/{made[0]}", position=made[0], reason=reason)
 
     def _compare_note(self) -> None:
         """A checkpoint of this size has to sign this root."""
@@ -213,7 +214,8 @@ class Auditor:
     def run_within(self, progress: Callable[[int], None] = lambda n: None) -> Audit:
         """The same in a transaction of `scratch` that is open: its end decides whether the replay stays. What was followed
         before is not replayed again."""
-        self.follow(progress)
+        if self.found.whole:
+            self.follow(progress)
         if self.found.whole:
             with self._telling():
                 self._finish()

@@ -99,19 +99,40 @@ OUTSIDE = {
 The node's log has the reason."""
 
 
+class Outside(Problem):
+    """One of these, as strangers may read it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code, problem.pointer)
+
+    def sentence(self, lang: str) -> str:
+        return OUTSIDE[self.code].fa if lang == "fa" else OUTSIDE[self.code].en
+
+
+def outside(problem: Problem) -> Problem:
+    """The problem as strangers may read it."""
+    return Outside(problem) if problem.code in OUTSIDE else problem
+
+
+def note(request: Request[Any, Any, Any], problem: Problem) -> None:
+    """For the node's log: what the request was refused with, and the reason that strangers are not told."""
+    request.scope["state"]["code"] = problem.code
+    if problem.code in OUTSIDE:
+        request.scope["state"]["reason"] = problem.params.get("reason")
+
+
 def details(problem: Problem, lang: str, instance: str | None = None) -> wire.ProblemDetails:
     """A problem as the API gives it."""
-    said = OUTSIDE.get(problem.code)
-    texts = said or wire.Texts(problem.sentence("en"), problem.sentence("fa"))
+    problem = outside(problem)
     hints = wire.Texts(problem.hint("en"), problem.hint("fa")) if problem.kind.hint_en else None
     return wire.ProblemDetails(
         type=f"urn:gardesh:problem:{problem.code}",
         status=problem.kind.status,
         code=problem.code,
-        detail=texts.fa if lang == "fa" else texts.en,
-        sentences=texts,
+        detail=problem.sentence(lang),
+        sentences=wire.Texts(problem.sentence("en"), problem.sentence("fa")),
         pointer=problem.pointer,
-        params={} if said else dict(problem.params),
+        params=dict(problem.params),
         hint=problem.hint(lang) or None,
         hints=hints,
         instance=instance,
@@ -141,9 +162,7 @@ def refusal(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes
 
 
 def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
-    request.scope["state"]["code"] = problem.code
-    if problem.code in OUTSIDE:
-        request.scope["state"]["reason"] = problem.params.get("reason")
+    note(request, problem)
     return refusal(request, problem)
 
 

@@ -43,12 +43,12 @@ CONCISE = {
 
 def on_problem(request: Asked, problem: Problem) -> Response[bytes]:
     """A refusal in CBOR."""
-    request.scope["state"]["code"] = problem.code
+    answer.note(request, problem)
     headers = {"cache-control": "no-store"}
     if problem.kind.status in (429, 503):
         headers["retry-after"] = str(problem.params.get("wait", 1))
     return Response(
-        concise_problem.encode(problem),
+        concise_problem.encode(answer.outside(problem)),
         status_code=problem.kind.status,
         media_type=concise_problem.MEDIA_TYPE,
         headers=headers,
