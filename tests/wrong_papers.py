@@ -169,6 +169,11 @@ CONTENT: dict[str, tuple[Make, str, str]] = {
         "schema-violated",
         "/credentialSubject/goods/0",
     ),
+    "a field that is missing": (
+        lambda m: signed(m, {k: v for k, v in application().items() if k != "seats"}),
+        "schema-violated",
+        "/credentialSubject/seats",
+    ),
     "a rule of the type": (
         lambda m: signed(m, application(seats=101)),
         "too-many-seats",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 
 ADDRESS_UNUSABLE = define(
@@ -21,8 +22,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Problem(ADDRESS_UNUSABLE, host=host, port=port, reason=reason) from None
+        raise Problem(ADDRESS_UNUSABLE, host=host, port=port, reason=of_os(error)) from None
 
 
 def url_of(listening: socket.socket) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from gardesh.model.form_reason import worded
 from gardesh.model.pack import Name, Outcome, Text
 from gardesh.model.problem import Problem, define
 
@@ -149,7 +150,7 @@ def read(file: str, value: Any) -> WorkedCase:
         reason, _, place = str(error).partition(" - at `")
         where = place.rstrip("`").lstrip("$").replace(".", "/").replace("[", "/").replace("]", "")
         raise Problem(
-            CASE_FILE_MALFORMED, where, file=file, reason=f"{reason} ({place.rstrip('`')})"
+            CASE_FILE_MALFORMED, where, file=file, reason=worded(reason, place.rstrip("`"))
         ) from None
     for i, act in enumerate(made.acts):
         said = [v for v in VERBS if getattr(act, v)]

@@ -209,8 +209,8 @@ def test_a_policy_that_cannot_be_used_is_said_at_the_start(
     market = Market()
     with pytest.raises(Problem) as found:
         stack.enter_context(serving(market, tmp_path, '[witnesses]\npolicy = "policy"\n'))
-    assert found.value.code == "configuration-wrong"
-    assert found.value.params["place"] == "witnesses.policy"
+    assert found.value.code == "witness-policy-wrong"
+    assert found.value.params["file"] == str(tmp_path / "policy")
     assert said in found.value.sentence("en")
 
 

@@ -10,7 +10,8 @@ import pytest
 from served import Served
 
 from gardesh import wire
-from gardesh.web.malformed import in_persian, of_json
+from gardesh.model.form_reason import in_persian
+from gardesh.web.malformed import of_json
 
 ZERO = "0" * 64
 WRONG: list[tuple[Any, str, str, str]] = [

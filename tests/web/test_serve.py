@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,13 +61,16 @@ def home(template: Path, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(home: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running(
+    home: Path, *more: str, log: Path = Path(os.devnull)
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server as a process of its own, and its address."""
     environment = {**os.environ, "GARDESH_HOME": str(home), "GARDESH_PASSPHRASE": PASSPHRASE}
-    process = subprocess.Popen(
-        [*GARDESH, "--json", "serve", "--port", "0", *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, env=environment,
-    )  # fmt: skip
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [*GARDESH, "--json", "serve", "--port", "0", *more],
+            stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
+        )  # fmt: skip
     try:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
@@ -130,6 +133,45 @@ def test_what_is_under_way_is_answered_before_the_stop(home: Path) -> None:
     assert answers[0].json()["digest"] == sha256(b"a" * 70_000 + b"b" * 70_000).hexdigest()
 
 
+def test_what_outlasts_the_stop_is_told_so_and_is_no_fault(home: Path) -> None:
+    """A body that still comes when the stop has waited: 503, what came of the upload is kept, and nothing is logged as a fault."""
+    (home / "serve.toml").write_text("[operations]\nstop_seconds = 1\n", encoding="utf-8")
+    with running(home, log=home / "log") as (process, url), client(home, url) as sara:
+        upload = sara.begin_upload()
+        token = next(iter(sara._http.auth._held.values()))[0]  # type: ignore[union-attr]
+        answers: list[httpx.Response] = []
+
+        def slowly() -> Iterator[bytes]:
+            yield b"a" * 70_000
+            time.sleep(4)
+            yield b"b"
+
+        def send() -> None:
+            headers = {"authorization": f"Bearer {token}", "upload-offset": "0", "upload-complete": "?1"}
+            with suppress(httpx.TransportError):  # the connection may end before the whole body is sent
+                answers.append(
+                    httpx.patch(f"{url}/v1/uploads/{upload.id}", content=slowly(), headers=headers)
+                )
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        thread.join()
+    assert [a.json()["code"] for a in answers] in ([], ["stopping"])
+    lines = [json.loads(line) for line in (home / "log").read_text(encoding="utf-8").splitlines()]
+    assert not [line for line in lines if "fault" in line or "%s" in line.get("says", "")]
+    cut = [
+        line
+        for line in lines
+        if line.get("route", "").startswith("/v1/uploads/") and line["method"] == "PATCH"
+    ]
+    assert [(line["status"], line["code"]) for line in cut] == [(503, "stopping")]
+    with running(home) as (_, url), client(home, url) as sara:
+        assert sara._http.head(f"{url}/v1/uploads/{upload.id}").headers["upload-offset"] == "70000"
+
+
 def test_another_process_writes_to_the_same_node(home: Path) -> None:
     with running(home) as (_, url), client(home, url) as sara:
         first = wish(home, sara)
@@ -157,6 +199,41 @@ def test_a_configuration_is_found_checked_and_printed(home: Path) -> None:
     assert "configuration-wrong" in told
     assert "prot" in told
     assert "file-unreadable" in command(home, "serve", "--config", str(home / "nothing.toml"), code=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told", "code"),
+    [
+        ('[listen]\nhost = "192.0.2.1"\n', "address-unusable", 3),
+        ('[witnesses]\npolicy = "policy"\n', "witness-policy-wrong", 1),
+        ('[jetstream]\nservers = ["nats://127.0.0.1:1"]\ntoken = "/nowhere"\n', "jetstream-file-wrong", 3),
+        ('[operations]\nlog = "all"\n', "requests | faults | none", 1),
+        ('[attachments]\nstore = "s3://nowhere/at-all"\n', "object-store-unusable", 3),
+    ],
+)
+def test_what_a_configuration_needs_of_the_machine_is_looked_at(
+    home: Path, monkeypatch: pytest.MonkeyPatch, settings: str, told: str, code: int
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    (home / "serve.toml").write_text(settings, encoding="utf-8")
+    said = command(home, "serve", "--check", code=code)
+    assert told in " ".join(said.split())
+    (home / "serve.toml").unlink()
+    for key in (home / "keys").glob("node-record*.pem"):
+        key.unlink()
+    assert "record-locked" in command(home, "serve", "--check", code=3)
+
+
+def test_a_check_takes_nobodys_place_and_asks_for_no_passphrase(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(home) as (_, url):
+        monkeypatch.delenv("GARDESH_PASSPHRASE", raising=False)
+        done = subprocess.run(
+            [*GARDESH, "--home", str(home), "serve", "--check", "--port", url.rpartition(":")[2]],
+            capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -35,6 +35,7 @@ from gardesh.cli import (
     worker_command,
 )
 from gardesh.cli.files import FILE_UNUSABLE
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 from gardesh.process import seldom_collect
 
@@ -113,8 +114,7 @@ def main() -> None:
         if os.environ.get("GARDESH_DEBUG"):
             raise
         if isinstance(fault, OSError) and fault.filename is not None:
-            reason = fault.strerror or type(fault).__name__
-            output.show_problem(Problem(FILE_UNUSABLE, file=str(fault.filename), reason=reason))
+            output.show_problem(Problem(FILE_UNUSABLE, file=str(fault.filename), reason=of_os(fault)))
             sys.exit(1)
         output.show_problem(Problem(INTERNAL_FAULT, fault=f"{type(fault).__name__}: {fault}"))
         sys.exit(70)

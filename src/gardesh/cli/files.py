@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 
 FILE_UNREADABLE = define(
@@ -28,4 +29,4 @@ def read_file(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise Problem(FILE_UNREADABLE, file=str(path), reason=error.strerror or "unknown") from None
+        raise Problem(FILE_UNREADABLE, file=str(path), reason=of_os(error)) from None

@@ -20,6 +20,7 @@ from gardesh.model.calendar import parse_instant
 from gardesh.model.document import attachment
 from gardesh.model.document import present as show_parts
 from gardesh.model.jose import PublicKey, thumbprint
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.record import folder
@@ -317,7 +318,7 @@ def attached(path: Path, owner: str | None = None) -> dict[str, Any]:
         with path.open("rb") as stream:
             digest, size = blobs().put(stream, owner)
     except OSError as error:
-        raise Problem(FILE_UNREADABLE, file=str(path), reason=error.strerror or "unknown") from None
+        raise Problem(FILE_UNREADABLE, file=str(path), reason=of_os(error)) from None
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return attachment(digest, media_type, size, path.name)
 

@@ -10,9 +10,9 @@ import typer
 
 from gardesh.cli import output
 from gardesh.cli.files import read_file
-from gardesh.cli.home import SERVE, blobs_at, home, open_node, open_replica, store_url
-from gardesh.model.problem import Problem
-from gardesh.node import NOT_A_NODE, Node
+from gardesh.cli.home import SERVE, blobs_at, home, open_node, open_replica
+from gardesh.cli.serve_check import check_machine
+from gardesh.node import Node
 from gardesh.web import configuration
 from gardesh.web.application import described
 from gardesh.web.configuration import Configuration, Replica
@@ -47,7 +47,10 @@ def serve(
         bool,
         typer.Option("--print-openapi", help="Print the description of the API (OpenAPI 3.1), and stop."),
     ] = False,
-    check: Annotated[bool, typer.Option("--check", help="Check the configuration, and stop.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Check the configuration, and what it needs of this machine, and stop."),
+    ] = False,
 ) -> None:
     """Serve the node over HTTP, until it is interrupted. Requests under way are answered first."""
     if print_config:
@@ -62,18 +65,15 @@ def serve(
             msgspec.structs.replace(made, replica=Replica(replica_of)), "--replica-of"
         )
     if check:
-        if store_url() is None:
-            raise Problem(NOT_A_NODE, url=str(home()))
+        check_machine(serve_at(made, host, port))
         if output.as_json():
             output.emit(msgspec.to_builtins(made))
-        output.say("The configuration is right.", "پیکربندی درست است.")
-        return
-    listen = made.listen
-    if host is not None or port is not None:
-        listen = msgspec.structs.replace(
-            listen, host=listen.host if host is None else host, port=listen.port if port is None else port
+        output.say(
+            "The configuration is right, and a service could start here.",
+            "پیکربندی درست است و خدمت می‌تواند اینجا آغاز شود.",
         )
-        made = msgspec.structs.replace(made, listen=listen)
+        return
+    made = serve_at(made, host, port)
     node: Node = open_replica(made.replica.of.rstrip("/")) if made.replica.of else open_node()
     blobs = blobs_at(made.attachments.store, made.limits.attachment_bytes)
     node.blobs = blobs
@@ -93,6 +93,12 @@ def serve(
     )
     server.run()
     output.say("Stopped.", "متوقف شد.")
+
+
+def serve_at(made: Configuration, host: str | None, port: int | None) -> Configuration:
+    """The configuration with another host or port, where one is named."""
+    at = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return msgspec.structs.replace(made, listen=msgspec.structs.replace(made.listen, **at))
 
 
 def configured(file: Path | None) -> Configuration:

@@ -14,6 +14,7 @@ from gardesh.cli import output
 from gardesh.cli.home import open_store
 from gardesh.cli.serve_command import configured
 from gardesh.listening import ADDRESS_UNUSABLE
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 from gardesh.web.report import Report
 
@@ -64,8 +65,8 @@ def worker(
             try:
                 start_http_server(metrics_port, metrics_host, registry)
             except OSError as error:
-                reason = error.strerror or str(error)
-                raise Problem(ADDRESS_UNUSABLE, host=metrics_host, port=metrics_port, reason=reason) from None
+                why = of_os(error)
+                raise Problem(ADDRESS_UNUSABLE, host=metrics_host, port=metrics_port, reason=why) from None
         if output.as_json():
             output.emit_line({"stream": made.jetstream.stream, "servers": made.jetstream.servers})
         output.say(

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, field
 
 from gardesh.model.jwk_set import read_key_set
-from gardesh.model.problem import Problem
+from gardesh.model.os_reason import of_os
+from gardesh.model.problem import Problem, Wording
 
 Algorithm = Literal[
     "EdDSA", "Ed25519", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"
@@ -84,34 +85,66 @@ class Authority(Struct, forbid_unknown_fields=True, frozen=True):
         bool, Meta(description="Whether its address may be http:// without TLS: for trials.")
     ] = False
 
-    def faults(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, Wording]]:
         """What is wrong that a type does not say, or in the files that are named: which key, and why."""
         if not self.is_address(self.issuer):
-            yield "issuer", "it is an https address without a query, as https://login.ministry.example"
+            yield (
+                "issuer",
+                Wording(
+                    "it is an https address without a query, as https://login.ministry.example",
+                    "نشانی https بدون پرسمان است، مانند https://login.ministry.example",
+                ),
+            )
         if "://" in self.jwks and not self.is_address(self.jwks):
-            yield "jwks", "it is a file, or an https address"
+            yield "jwks", Wording("it is a file, or an https address", "پرونده یا نشانی https است")
         for name in self.organisations.values():
             if ORGANISATION.fullmatch(name) is None:
-                yield "organisations", f"{name!r} is not the name of an organisation"
+                yield (
+                    "organisations",
+                    Wording(f"{name!r} is not the name of an organisation", f"{name!r} نام سازمان نیست"),
+                )
         if not self.organisations and not self.by_name:
-            yield "organisations", "it names none, and by_name is false: no token would count"
+            yield (
+                "organisations",
+                Wording(
+                    "it names none, and by_name is false: no token would count",
+                    "سازمانی نام نمی‌برد و by_name نادرست است: هیچ توکنی به حساب نمی‌آید",
+                ),
+            )
         if self.keep_seconds < self.refresh_seconds:
-            yield "keep_seconds", "it is shorter than refresh_seconds"
+            yield (
+                "keep_seconds",
+                Wording("it is shorter than refresh_seconds", "از refresh_seconds کوتاه‌تر است"),
+            )
         if self.ca:
             try:
                 ssl.create_default_context(cafile=self.ca)
             except OSError as error:  # ssl.SSLError is one
-                yield "ca", f"{self.ca} cannot be used: {error.strerror or error}"
+                why = of_os(error)
+                yield (
+                    "ca",
+                    Wording(f"{self.ca} cannot be used: {why}", f"{self.ca} قابل استفاده نیست: {why.fa}"),
+                )
         if self.jwks and "://" not in self.jwks:
             try:
                 whole = bool(read_key_set(Path(self.jwks).read_bytes()))
             except OSError as error:
-                yield "jwks", f"{self.jwks} cannot be read: {error.strerror or error}"
+                why = of_os(error)
+                yield (
+                    "jwks",
+                    Wording(f"{self.jwks} cannot be read: {why}", f"{self.jwks} خوانده نشد: {why.fa}"),
+                )
             except Problem as problem:
-                yield "jwks", problem.sentence("en").rstrip(".")
+                yield "jwks", problem.reason()
             else:
                 if not whole:
-                    yield "jwks", f"{self.jwks} has no public key with a kid"
+                    yield (
+                        "jwks",
+                        Wording(
+                            f"{self.jwks} has no public key with a kid",
+                            f"{self.jwks} کلید عمومی با kid ندارد",
+                        ),
+                    )
 
     def is_address(self, url: str) -> bool:
         """Whether it is an address that this authority may have."""

@@ -11,6 +11,7 @@ from gardesh.exchange import answers
 from gardesh.model.entry import ENTRY_SIZE
 from gardesh.model.merkle import HASH_SIZE
 from gardesh.model.note import MAX_NOTE_BYTES
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 from gardesh.model.tile import WIDTH, entries_path, tile_path
 
@@ -50,7 +51,7 @@ class Folder:
             with (self.folder / path).open("rb") as file:
                 return file.read(most + 1)
         except OSError as error:
-            raise Problem(UNAVAILABLE, path=path, reason=error.strerror or type(error).__name__) from None
+            raise Problem(UNAVAILABLE, path=path, reason=of_os(error)) from None
 
     def close(self) -> None: ...
 

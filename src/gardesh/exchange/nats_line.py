@@ -27,7 +27,8 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from gardesh.exchange.stream_settings import Jetstream
-from gardesh.model.problem import Problem, define
+from gardesh.model.os_reason import of_os
+from gardesh.model.problem import Problem, Wording, define
 
 AWAY = define(
     "jetstream-away",
@@ -200,7 +201,7 @@ def secrets_of(settings: Jetstream, server: str, sure: Callable[[], None]) -> di
         try:
             made["tls"] = ssl.create_default_context(cafile=settings.ca or None)
         except OSError as error:
-            raise Problem(FILE_WRONG, file=settings.ca, reason=error.strerror or str(error)) from None
+            raise Problem(FILE_WRONG, file=settings.ca, reason=of_os(error)) from None
     if settings.token:
         user, colon, password = _text(settings.token).strip().partition(":")
         made |= {"user": given(user), "password": given(password)} if colon else {"token": given(user)}
@@ -208,7 +209,7 @@ def secrets_of(settings: Jetstream, server: str, sure: Callable[[], None]) -> di
         text = _text(settings.credentials)
         jwt, seed = _JWT.search(text), _SEED.search(text)
         if jwt is None or seed is None:
-            reason = "it has no JWT and seed of a user"
+            reason = Wording("it has no JWT and seed of a user", "JWT و بذر کاربر در آن نیست")
             raise Problem(FILE_WRONG, file=settings.credentials, reason=reason)
         written, key = jwt[1].encode(), key_of(seed[1])
         made["user_jwt_cb"] = given(written)
@@ -225,5 +226,4 @@ def _text(file: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Problem(FILE_WRONG, file=file, reason=reason) from None
+        raise Problem(FILE_WRONG, file=file, reason=of_os(error)) from None

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
+from gardesh.model.problem import Wording
+
 TOKEN = "[A-Za-z0-9_-]+"  # noqa: S105 (a token of a subject)
 DAY = 86_400
 
@@ -62,15 +64,24 @@ class Jetstream(Struct, forbid_unknown_fields=True, frozen=True):
         ),
     ] = False
 
-    def faults(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, Wording]]:
         """What is wrong that a type does not say: which key, and why."""
         for server in self.servers:
             if not is_server(server):
-                yield "servers", f"{server!r} is not scheme, host and port alone, as nats://host:4222"
+                yield (
+                    "servers",
+                    Wording(
+                        f"{server!r} is not scheme, host and port alone, as nats://host:4222",
+                        f"{server!r} فقط پروتکل و میزبان و درگاه نیست، مانند nats://host:4222",
+                    ),
+                )
         if self.max_age_days and self.duplicates_seconds > self.max_age_days * DAY:
-            yield "duplicates_seconds", "it is longer than messages are kept"
+            yield (
+                "duplicates_seconds",
+                Wording("it is longer than messages are kept", "از زمان نگهداری پیام‌ها بیشتر است"),
+            )
         if self.credentials and self.token:
-            yield "token", "credentials are given too"
+            yield "token", Wording("credentials are given too", "credentials هم داده شده است")
 
 
 def is_server(url: str) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from gardesh.model.c2sp import read_base64
 from gardesh.model.jose import ES256, PublicKey, SigningKey
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem, Wording, define
 
 SIGNATURE_MALFORMED = define(
     "http-signature-malformed",
@@ -80,7 +80,9 @@ class Request:
         }
         value = derived.get(name) if name.startswith("@") else self.headers.get(name)
         if value is None:
-            raise Problem(SIGNATURE_MALFORMED, reason=f"no component {name}")
+            raise Problem(
+                SIGNATURE_MALFORMED, reason=Wording(f"no component {name}", f"بخش {name} در درخواست نیست")
+            )
         return value.strip()
 
 
@@ -103,23 +105,39 @@ def read(request: Request) -> Signature:
     """The one signature of a request. Raises `http-signature-malformed`."""
     given, signed = (request.headers.get(name, "").strip() for name in ("signature-input", "signature"))
     if not given or not signed or len(given) > LONGEST or len(signed) > LONGEST:
-        raise Problem(SIGNATURE_MALFORMED, reason="missing or too long")
+        raise Problem(
+            SIGNATURE_MALFORMED,
+            reason=Wording("missing or too long", "نیامده است، یا بیش از اندازه دراز است"),
+        )
     found, value = _INPUT.fullmatch(given), _SIGNATURE.fullmatch(signed)
     if found is None or value is None or found[1] != value[1]:
-        raise Problem(SIGNATURE_MALFORMED, reason="not one labelled signature")
+        raise Problem(
+            SIGNATURE_MALFORMED, reason=Wording("not one labelled signature", "یک امضای نشان‌دار نیست")
+        )
     components = tuple(re.findall(r'"([^"]+)"', found[3]))
     parameters: dict[str, str | int] = {}
     for name, number, text in _PARAMETER.findall(found[4]):
         if name in parameters:
-            raise Problem(SIGNATURE_MALFORMED, reason=f"{name} is there twice")
+            raise Problem(
+                SIGNATURE_MALFORMED, reason=Wording(f"{name} is there twice", f"{name} دو بار آمده است")
+            )
         parameters[name] = int(number) if number else text
     if _PARAMETER.sub("", found[4]) or len(set(components)) != len(components):
-        raise Problem(SIGNATURE_MALFORMED, reason="its parameters, or a component twice")
+        raise Problem(
+            SIGNATURE_MALFORMED,
+            reason=Wording(
+                "its parameters, or a component twice", "پارامترهایش درست نیست، یا بخشی دو بار آمده است"
+            ),
+        )
     if not isinstance(parameters.get("keyid"), str) or not isinstance(parameters.get("created"), int):
-        raise Problem(SIGNATURE_MALFORMED, reason="no keyid or no created")
+        raise Problem(
+            SIGNATURE_MALFORMED, reason=Wording("no keyid or no created", "keyid یا created نیامده است")
+        )
     raw = read_base64(value[2])
     if raw is None:
-        raise Problem(SIGNATURE_MALFORMED, reason="the value is not base64")
+        raise Problem(
+            SIGNATURE_MALFORMED, reason=Wording("the value is not base64", "مقدار امضا base64 نیست")
+        )
     return Signature(found[1], components, parameters, found[2], raw)
 
 
@@ -145,11 +163,13 @@ def verify(request: Request, signature: Signature, key: PublicKey, *, now: int) 
         raise Problem(SIGNATURE_LACKS, component=min(lacks))
     created, expires = int(signature.parameters["created"]), signature.parameters.get("expires")
     if expires is not None and not isinstance(expires, int):
-        raise Problem(SIGNATURE_MALFORMED, reason="expires is no number")
+        raise Problem(SIGNATURE_MALFORMED, reason=Wording("expires is no number", "expires عدد نیست"))
     if not -AHEAD <= now - created <= WINDOW or (expires is not None and expires < now):
         raise Problem(SIGNATURE_STALE, created=created, now=now, window=WINDOW)
     if signature.parameters.get("alg", algorithm(key)) != algorithm(key):
-        raise Problem(SIGNATURE_MALFORMED, reason="the algorithm is not the key's")
+        raise Problem(
+            SIGNATURE_MALFORMED, reason=Wording("the algorithm is not the key's", "الگوریتم از آن کلید نیست")
+        )
     key.verify(base(request, signature.components, signature.text), signature.value)
 
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gardesh.model import listing
+from gardesh.model.form_reason import worded
 from gardesh.model.problem import Problem, define
 from gardesh.model.subject_schema import SchemaRefused, check_bounds
 
@@ -454,7 +455,7 @@ def _convert(kind: type[Any], path: str, value: Any) -> Any:
         where = place.rstrip("`").lstrip("$").replace("[...]", "/*").replace(".", "/")
         where = where.replace("[", "/").replace("]", "")
         raise Problem(
-            MALFORMED, f"/{path}{where}", file=path, reason=f"{reason} ({place.rstrip('`')})"
+            MALFORMED, f"/{path}{where}", file=path, reason=worded(reason, place.rstrip("`"))
         ) from None
 
 

@@ -37,23 +37,42 @@ def define(code: str, status: int, *, en: str, fa: str, hint_en: str = "", hint_
     return code
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A part of a sentence that is said in both languages: a parameter of a problem."""
+
+    en: str
+    fa: str
+
+    def __str__(self) -> str:
+        return self.en
+
+
 class Problem(Exception):
     """A refusal. `pointer` is an RFC 6901 JSON pointer into what was given ("" for the whole).
 
-    `params` fill the sentence and are given to programs as they are: JSON-ready, no secrets, no personal
-    data beyond what the caller sent.
+    `params` fill the sentence and are given to programs as they are (a `Wording` in English): JSON-ready, no
+    secrets, no personal data beyond what the caller sent.
     """
 
     def __init__(self, code: str, pointer: str = "", **params: Any) -> None:
         self.kind = CATALOGUE[code]
         self.code = code
         self.pointer = pointer
-        self.params: Mapping[str, Any] = params
+        self.params: Mapping[str, Any] = {k: str(v) if type(v) is Wording else v for k, v in params.items()}
+        self._worded = {k: v for k, v in params.items() if type(v) is Wording}
         super().__init__(f"{code} at {pointer or '/'}: {self.sentence('en')}")
 
     def sentence(self, lang: str) -> str:
-        template = self.kind.fa if lang == "fa" else self.kind.en
-        return template.format_map(_Lenient(self.params))
+        if lang == "fa":
+            return self.kind.fa.format_map(
+                _Lenient({**self.params, **{k: w.fa for k, w in self._worded.items()}})
+            )
+        return self.kind.en.format_map(_Lenient(self.params))
+
+    def reason(self) -> Wording:
+        """Its sentence as the reason within another."""
+        return Wording(self.sentence("en").rstrip("."), self.sentence("fa").rstrip("."))
 
     def hint(self, lang: str) -> str:
         return (self.kind.hint_fa if lang == "fa" else self.kind.hint_en).format_map(_Lenient(self.params))
@@ -74,7 +93,7 @@ class Problem(Exception):
 
     def at(self, prefix: str) -> Problem:
         """The same problem, seen from further out: its pointer under `prefix`."""
-        return Problem(self.code, prefix + self.pointer, **self.params)
+        return Problem(self.code, prefix + self.pointer, **{**self.params, **self._worded})
 
 
 class RuleBroken(Problem):
@@ -85,6 +104,7 @@ class RuleBroken(Problem):
         self.code = code
         self.pointer = pointer
         self.params = params
+        self._worded = {}
         Exception.__init__(self, f"{code} at {pointer or '/'}: {en}")
 
     def at(self, prefix: str) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, Wording
 from gardesh.record import backup_erased, backup_keys, backup_manifest, schema
 from gardesh.record.backup import attachment_name
 from gardesh.record.backup_erased import Remains
@@ -93,15 +93,30 @@ class Contents:
             count += len(piece)
             yield piece
         if count < size:
-            raise Problem(DAMAGED, file=name, reason=f"it ends after {count} of its {size} bytes")
+            raise Problem(
+                DAMAGED,
+                file=name,
+                reason=Wording(
+                    f"it ends after {count} of its {size} bytes",
+                    f"پس از {count} بایت از {size} بایت پایان می‌یابد",
+                ),
+            )
         if seen.digest() != digest:
-            raise Problem(DAMAGED, file=name, reason="its bytes are not those that its name says")
+            raise Problem(
+                DAMAGED,
+                file=name,
+                reason=Wording("its bytes are not those that its name says", "بایت‌هایش با نامش نمی‌خواند"),
+            )
 
     def key_files(self) -> Iterator[tuple[str, bytes]]:
         """The files of the folder of keys, by name."""
         for key in self.manifest.keys or []:
             if "/" in key.file or not key.file.endswith(".pem"):
-                raise Problem(DAMAGED, file=self.manifest.file, reason=f"it names the key {key.file}")
+                raise Problem(
+                    DAMAGED,
+                    file=self.manifest.file,
+                    reason=Wording(f"it names the key {key.file}", f"کلید {key.file} را نام می‌برد"),
+                )
             yield key.file, checked(self.place, key.name, key.sha256, key.size)
 
     def _rows(self, table: str, columns: list[str]) -> Iterator[Row]:

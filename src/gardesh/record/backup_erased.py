@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, Wording
 from gardesh.record import schema
 from gardesh.record.backup_place import Place, whole
 from gardesh.record.backup_segment import DAMAGED, Row, columns_of
@@ -85,13 +85,23 @@ def _unpacked(place: Place, held: ErasedRange) -> _Held:
     raw = whole(place, held.name, MOST)
     data, digest = raw[:-32], raw[-32:]
     if sha256(data).digest() != digest:
-        raise Problem(DAMAGED, file=held.name, reason="its bytes are not those that it ends in the digest of")
+        raise Problem(
+            DAMAGED,
+            file=held.name,
+            reason=Wording(
+                "its bytes are not those that it ends in the digest of", "بایت‌هایش با چکیده‌ی پایانش نمی‌خواند"
+            ),
+        )
     try:
         found = msgspec.msgpack.decode(data, type=_Held)
     except msgspec.DecodeError as error:
         raise Problem(DAMAGED, file=held.name, reason=str(error)) from None
     if not found.rows or (found.rows[0][0], found.rows[-1][0]) != (held.first, held.last):
-        raise Problem(DAMAGED, file=held.name, reason="it does not hold the rows that its name says")
+        raise Problem(
+            DAMAGED,
+            file=held.name,
+            reason=Wording("it does not hold the rows that its name says", "ردیف‌هایش آن نیست که نامش می‌گوید"),
+        )
     return found
 
 

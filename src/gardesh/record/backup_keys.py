@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, Wording
 from gardesh.record.backup_place import FILE_MISSING, Place, whole
 from gardesh.record.backup_segment import DAMAGED, Row
 from gardesh.record.store import Store
@@ -111,13 +111,23 @@ def _unpacked(place: Place, held: KeyRange) -> list[Row]:
     raw = whole(place, held.name, MOST)
     data, digest = raw[:-32], raw[-32:]
     if sha256(data).digest() != digest:
-        raise Problem(DAMAGED, file=held.name, reason="its bytes are not those that it ends in the digest of")
+        raise Problem(
+            DAMAGED,
+            file=held.name,
+            reason=Wording(
+                "its bytes are not those that it ends in the digest of", "بایت‌هایش با چکیده‌ی پایانش نمی‌خواند"
+            ),
+        )
     try:
         rows = msgspec.msgpack.decode(data, type=list[tuple[int, str, int | None, bytes]])
     except msgspec.DecodeError as error:
         raise Problem(DAMAGED, file=held.name, reason=str(error)) from None
     if [row[0] for row in rows] != list(range(held.first, held.last + 1)):
-        raise Problem(DAMAGED, file=held.name, reason="it does not hold the keys that its name says")
+        raise Problem(
+            DAMAGED,
+            file=held.name,
+            reason=Wording("it does not hold the keys that its name says", "کلیدهایش آن نیست که نامش می‌گوید"),
+        )
     return list(rows)
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem, Wording, define
 from gardesh.record.backup_erased import ErasedRange
 from gardesh.record.backup_keys import KeyRange
 from gardesh.record.backup_place import FILE_MISSING, Place, whole
@@ -148,7 +148,14 @@ def read(place: Place, number: int) -> Named:
     data = whole(place, name, MOST)
     raw, digest = data[:-66], data[-66:]
     if digest != b"\n" + sha256(raw).hexdigest().encode() + b"\n":
-        raise Problem(DAMAGED, file=name, reason="it is cut short, or not what its last line says")
+        raise Problem(
+            DAMAGED,
+            file=name,
+            reason=Wording(
+                "it is cut short, or not what its last line says",
+                "ناتمام است، یا آن نیست که سطر پایانی‌اش می‌گوید",
+            ),
+        )
     try:
         found = msgspec.json.decode(raw, type=Manifest)
     except msgspec.DecodeError as error:
@@ -156,7 +163,11 @@ def read(place: Place, number: int) -> Named:
     if found.format not in (FORMAT, IN_THE_CLEAR):
         raise Problem(ANOTHER_VERSION, file=name, reason=found.format)
     if found.number != number:
-        raise Problem(DAMAGED, file=name, reason=f"it is the manifest {found.number}")
+        raise Problem(
+            DAMAGED,
+            file=name,
+            reason=Wording(f"it is the manifest {found.number}", f"سیاهه‌ی شماره‌ی {found.number} است"),
+        )
     return Named(found, sha256(raw).hexdigest())
 
 
@@ -214,11 +225,15 @@ def chain(place: Place, last: Manifest) -> list[Manifest]:
     for manifest in made:
         for segment in manifest.documents:
             if segment.first != documents or segment.last - segment.first + 1 != segment.rows:
-                reason = f"it names no document {documents}"
+                reason = Wording(f"it names no document {documents}", f"سند {documents} را نام نمی‌برد")
                 raise Problem(DAMAGED, file=manifest.file, reason=reason)
             documents += segment.rows
         if documents != manifest.size:
-            raise Problem(DAMAGED, file=manifest.file, reason=f"it names {documents} documents")
+            raise Problem(
+                DAMAGED,
+                file=manifest.file,
+                reason=Wording(f"it names {documents} documents", f"{documents} سند نام می‌برد"),
+            )
     return made
 
 
@@ -227,7 +242,9 @@ def _before(place: Place, manifest: Manifest) -> Iterator[Manifest]:
         found = read(place, manifest.number - 1)
         found.manifest.must_be_of(manifest.origin, manifest.genesis)
         if found.digest != manifest.before:
-            reason = "it is not the one that the next manifest names"
+            reason = Wording(
+                "it is not the one that the next manifest names", "آن نیست که سیاهه‌ی بعدی نام می‌برد"
+            )
             raise Problem(DAMAGED, file=found.manifest.file, reason=reason)
         manifest = found.manifest
         yield manifest

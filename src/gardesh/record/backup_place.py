@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from gardesh.model.problem import Problem, define
+from gardesh.model.os_reason import of_os
+from gardesh.model.problem import Problem, Wording, define
 
 PLACE_UNUSABLE = define(
     "backup-place-unusable",
@@ -162,7 +163,8 @@ class Folder:
         try:
             yield
         except OSError as error:
-            reason = ": ".join(str(w) for w in (error.strerror or type(error).__name__, error.filename) if w)
+            why, file = of_os(error), f": {error.filename}" if error.filename else ""
+            reason = Wording(f"{why}{file}", f"{why.fa}{file}")
             raise Problem(PLACE_UNUSABLE, place=self.shown, reason=reason) from error
 
 

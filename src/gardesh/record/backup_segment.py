@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Table
 
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem, Wording, define
 from gardesh.record.backup_place import Place, whole
 
 DAMAGED = define(
@@ -106,9 +106,22 @@ def checked(place: Place, name: str, digest: str, size: int) -> bytes:
     """A file that is held in memory, as the manifest names it. Raises `backup-damaged` and as `Place.get`."""
     data = whole(place, name, size)
     if len(data) < size:
-        raise Problem(DAMAGED, file=name, reason=f"it ends after {len(data)} of its {size} bytes")
+        raise Problem(
+            DAMAGED,
+            file=name,
+            reason=Wording(
+                f"it ends after {len(data)} of its {size} bytes",
+                f"پس از {len(data)} بایت از {size} بایت پایان می‌یابد",
+            ),
+        )
     if sha256(data).hexdigest() != digest:
-        raise Problem(DAMAGED, file=name, reason="its bytes are not those that the manifest names")
+        raise Problem(
+            DAMAGED,
+            file=name,
+            reason=Wording(
+                "its bytes are not those that the manifest names", "بایت‌هایش آن نیست که سیاهه نام می‌برد"
+            ),
+        )
     return data
 
 
@@ -128,7 +141,13 @@ def read(
         raise Problem(DAMAGED, file=segment.name, reason=str(error)) from None
     counted = len(content) == segment.content and len(held.rows) == segment.rows
     if not counted or any(len(r) != len(held.columns) for r in held.rows):
-        raise Problem(DAMAGED, file=segment.name, reason="it does not hold the rows that the manifest counts")
+        raise Problem(
+            DAMAGED,
+            file=segment.name,
+            reason=Wording(
+                "it does not hold the rows that the manifest counts", "ردیف‌هایش آن نیست که سیاهه می‌شمارد"
+            ),
+        )
     if absent := [c for c in columns if c not in held.columns and c not in later]:
         reason = f"it has no {', '.join(absent)}"
         raise Problem(ANOTHER_VERSION, file=segment.name, reason=reason)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
 
 BLOB_TOO_LARGE = define(
@@ -176,7 +177,7 @@ class Blobs:
 def full(error: OSError) -> Exception:
     """What the disk said, as a Problem where it is that it is full."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return Problem(STORAGE_FULL, reason=error.strerror or "full")
+        return Problem(STORAGE_FULL, reason=of_os(error))
     return error
 
 

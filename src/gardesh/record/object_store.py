@@ -21,7 +21,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import ObjectStore, S3Store
 
-from gardesh.model.problem import Problem, define
+from gardesh.model.os_reason import of_os
+from gardesh.model.problem import Problem, Wording, define
 
 STORE_UNUSABLE = define(
     "object-store-unusable",
@@ -202,7 +203,11 @@ def opened(url: str, unusable: str = STORE_UNUSABLE, *, lasting: bool = True) ->
     bucket = parts.netloc
     shown = f"{SCHEME}{bucket.rpartition('@')[2]}{parts.path}"
     if not bucket or "@" in bucket or ":" in bucket or parts.query or parts.fragment:
-        raise Problem(unusable, place=shown, reason="it is written s3://bucket/prefix")
+        raise Problem(
+            unusable,
+            place=shown,
+            reason=Wording("it is written s3://bucket/prefix", "به شکل s3://bucket/prefix نوشته می‌شود"),
+        )
     settings = credentials(shown, unusable)
     settings.setdefault(
         "region", os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
@@ -234,7 +239,11 @@ def credentials(shown: str, unusable: str) -> dict[str, str]:
         found = read[section]
         return {name.removeprefix("aws_"): found[name] for name in KEYS if name in found}
     except OSError as error:
-        raise Problem(unusable, place=shown, reason=f"{file}: {error.strerror}") from None
+        why = of_os(error)
+        raise Problem(unusable, place=shown, reason=Wording(f"{file}: {why}", f"{file}: {why.fa}")) from None
     except (UnicodeDecodeError, configparser.Error, KeyError):
-        told = f"{file} has no section [{section}] of credentials"
+        told = Wording(
+            f"{file} has no section [{section}] of credentials",
+            f"{file} بخش [{section}] با کلیدهای دسترسی ندارد",
+        )
         raise Problem(unusable, place=shown, reason=told) from None

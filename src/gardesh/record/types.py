@@ -12,7 +12,8 @@ from gardesh.model import identifiers, money
 from gardesh.model.expression import Expression, Unknown
 from gardesh.model.library import Library, Moment, compile_expression
 from gardesh.model.pack import MALFORMED, DocumentType, Pack
-from gardesh.model.problem import Problem, RuleBroken, define, pointer
+from gardesh.model.problem import Problem, RuleBroken, Wording, define, pointer
+from gardesh.model.schema_reason import field_of, in_persian
 from gardesh.model.subject_schema import DIALECT
 
 SCHEMA_VIOLATED = define(
@@ -68,8 +69,9 @@ class CheckedType:
         if self._validator.is_valid(subject):
             return
         error = next(self._validator.iter_errors(subject))
-        where = "/credentialSubject" + pointer(*error.instance_path)
-        raise Problem(SCHEMA_VIOLATED, where, reason=error.message)
+        keyword, found = error.kind.name, error.kind.as_dict()
+        where = "/credentialSubject" + pointer(*error.instance_path, *field_of(keyword, found))
+        raise Problem(SCHEMA_VIOLATED, where, reason=Wording(error.message, in_persian(keyword, found)))
 
     def check_rules(self, this: dict[str, Any], moment: Moment) -> None:
         """Raises the code of the first rule that is not kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
@@ -14,7 +15,8 @@ from msgspec import Meta, Struct, field
 
 from gardesh.exchange.authority_settings import Authority
 from gardesh.exchange.stream_settings import Jetstream
-from gardesh.model.problem import Problem, define
+from gardesh.model.form_reason import worded
+from gardesh.model.problem import Problem, Wording, define
 
 CONFIGURATION_WRONG = define(
     "configuration-wrong",
@@ -231,10 +233,15 @@ def read(data: bytes, file: str = "") -> Configuration:
     try:
         made = msgspec.convert(tomllib.loads(data.decode()), Configuration)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(CONFIGURATION_WRONG, file=file, place="TOML", reason=str(error)) from None
+        reason = Wording(str(error), f"TOML درست نیست: {error}")
+        raise Problem(CONFIGURATION_WRONG, file=file, place="TOML", reason=reason) from None
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        raise Problem(CONFIGURATION_WRONG, file=file, place=place.rstrip("`") or "/", reason=reason) from None
+        said, _, place = str(error).partition(" - at `$.")
+        place = place.rstrip("`")
+        reason = worded(said)
+        if said.startswith("Invalid enum value") and (known := _known(place)):
+            reason = Wording(f"{reason.en}; it is {known}", f"{reason.fa}؛ یکی از این‌هاست: {known}")
+        raise Problem(CONFIGURATION_WRONG, file=file, place=place or "/", reason=reason) from None
     return checked(made, file)
 
 
@@ -249,8 +256,8 @@ def _check(made: Configuration, file: str) -> None:
         try:
             ip_address(proxy)
         except ValueError as error:
-            place = "listen.trusted_proxies"
-            raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=str(error)) from None
+            place, reason = "listen.trusted_proxies", Wording(str(error), f"{proxy!r} نشانی IP نیست")
+            raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason) from None
     for place, networks in (
         ("operations.operators", made.operations.operators),
         ("webhooks.allow_networks", made.webhooks.allow_networks),
@@ -259,26 +266,35 @@ def _check(made: Configuration, file: str) -> None:
             try:
                 ip_network(network)
             except ValueError as error:
-                raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=str(error)) from None
+                reason = Wording(str(error), f"{network!r} شبکه نیست")
+                raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason) from None
     for key, reason in made.jetstream.faults():
         raise Problem(CONFIGURATION_WRONG, file=file, place=f"jetstream.{key}", reason=reason)
     for n, authority in enumerate(made.authorities):
         for key, reason in authority.faults():
             raise Problem(CONFIGURATION_WRONG, file=file, place=f"authorities[{n}].{key}", reason=reason)
         if authority.issuer in (a.issuer for a in made.authorities[:n]):
-            place, reason = f"authorities[{n}].issuer", "another section has the same"
+            place = f"authorities[{n}].issuer"
+            reason = Wording("another section has the same", "بخش دیگری همان را دارد")
             raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
     if made.limits.uploads_bytes < made.limits.attachment_bytes:
-        reason = f"it is less than attachment_bytes ({made.limits.attachment_bytes})"
+        most = made.limits.attachment_bytes
+        reason = Wording(
+            f"it is less than attachment_bytes ({most})", f"کمتر از attachment_bytes ({most}) است"
+        )
         raise Problem(CONFIGURATION_WRONG, file=file, place="limits.uploads_bytes", reason=reason)
     if made.telemetry.endpoint and not is_http(made.telemetry.endpoint):
-        reason = "it is an http address, as http://collector:4318/v1/traces"
+        example = "http://collector:4318/v1/traces"
+        reason = Wording(f"it is an http address, as {example}", f"نشانی http است، مانند {example}")
         raise Problem(CONFIGURATION_WRONG, file=file, place="telemetry.endpoint", reason=reason)
     for place, url in (("listen.url", made.listen.url), ("replica.of", made.replica.of)):
         if url:
             _check_url(url, file, place)
     if made.replica.of and made.jetstream.servers:
-        reason = "one that only reads publishes nothing; the service that takes documents does, or `gardesh worker`"
+        reason = Wording(
+            "one that only reads publishes nothing; the service that takes documents does, or `gardesh worker`",
+            "خدمتی که فقط می‌خواند چیزی منتشر نمی‌کند؛ خدمتی که سند می‌گیرد منتشر می‌کند، یا «gardesh worker»",
+        )
         raise Problem(CONFIGURATION_WRONG, file=file, place="jetstream.servers", reason=reason)
 
 
@@ -289,11 +305,18 @@ def _check_url(url: str, file: str, place: str) -> None:
     except ValueError:
         whole = False
     if not whole or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-        reason = "it is scheme and authority alone, as https://node.example"
+        reason = Wording(
+            "it is scheme and authority alone, as https://node.example",
+            "فقط پروتکل و میزبان است، مانند https://node.example",
+        )
         raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
     plain = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
     if url.rstrip("/") != f"{parts.scheme}://{plain}":
-        reason = f"clients would sign for {parts.scheme}://{plain}; write it so"
+        signed = f"{parts.scheme}://{plain}"
+        reason = Wording(
+            f"clients would sign for {signed}; write it so",
+            f"کاربران برای {signed} امضا می‌کنند؛ همان را بنویسید",
+        )
         raise Problem(CONFIGURATION_WRONG, file=file, place=place, reason=reason)
 
 
@@ -316,6 +339,13 @@ def settings() -> Iterator[tuple[str, str, str, Any, str]]:
             plain, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
             said = next((n.description for n in notes if isinstance(n, Meta) and n.description), "")
             yield section, name, _written(plain), getattr(empty, name), said
+
+
+def _known(place: str) -> str:
+    """What a key takes, where it takes one of several words: `operations.log`, `authorities[0].algorithms[0]`."""
+    plain = re.sub(r"\[[^]]*\]", "", place)
+    found = (kind for section, name, kind, _, _ in settings() if f"{section.strip('[]')}.{name}" == plain)
+    return next(found, "").removeprefix("list[").removesuffix("]")
 
 
 def _written(kind: Any) -> str:

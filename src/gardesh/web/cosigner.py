@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from gardesh.exchange.cosigning import collect
+from gardesh.model.os_reason import of_os
 from gardesh.model.policy import Policy, shown
 from gardesh.model.policy_file import parse
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, Wording, define
+from gardesh.model.signer import Verifier
 from gardesh.node import Node
 from gardesh.record.log import Log, stored_tiles
-from gardesh.web.configuration import CONFIGURATION_WRONG
 from gardesh.web.desk import STOPPING, TOO_BUSY, Desk
 from gardesh.web.report import Report
 from gardesh.web.service import Service
+
+POLICY_WRONG = define(
+    "witness-policy-wrong",
+    400,
+    en="The policy {file}, which the configuration names at witnesses.policy, cannot be used: {reason}.",
+    fa="خط‌مشی {file} که پیکربندی در witnesses.policy نام می‌برد قابل استفاده نیست: {reason}.",
+)
 
 
 class DeskTiles:
@@ -85,17 +94,24 @@ def cosigned(log: Log, policy: Policy) -> int | None:
     return size if policy.satisfied(policy.judge(note).witnessed) else None
 
 
-def policy_of(file: str, folder: Path, log: Log) -> Policy | None:
-    """The policy in the configured file, for this log; None where none is configured. Raises `configuration-wrong`."""
+def policy_of(file: str, folder: Path, origin: str, keys: Sequence[Verifier]) -> Policy | None:
+    """The policy in the configured file, for the log of this origin and these keys; None where none is configured. Raises
+    `witness-policy-wrong`."""
     if not file:
         return None
+    place = folder / file
     try:
-        made = parse((folder / file).read_bytes()).for_log(log.origin, [s.verifier for s in log.signers])
-    except (OSError, Problem) as error:
-        reason = error.sentence("en").rstrip(".") if isinstance(error, Problem) else str(error)
-        raise Problem(CONFIGURATION_WRONG, file=file, place="witnesses.policy", reason=reason) from None
+        made = parse(place.read_bytes()).for_log(origin, keys)
+    except OSError as error:
+        raise Problem(POLICY_WRONG, file=str(place), reason=of_os(error)) from None
+    except Problem as error:
+        raise Problem(POLICY_WRONG, file=str(place), reason=error.reason()) from None
     without = [shown(w.name) for w in made.witnesses if not w.url.startswith(("http://", "https://"))]
     if without or not made.witnesses:
-        reason = f"it gives no address for {', '.join(without) or 'any witness'}"
-        raise Problem(CONFIGURATION_WRONG, file=file, place="witnesses.policy", reason=reason)
+        names = ", ".join(without)
+        reason = Wording(
+            en=f"it gives no address for {names or 'any witness'}",
+            fa=f"نشانی {names or 'هیچ گواهی'} را نمی‌گوید",
+        )
+        raise Problem(POLICY_WRONG, file=str(place), reason=reason)
     return made

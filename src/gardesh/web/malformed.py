@@ -6,6 +6,7 @@ import re
 
 from litestar.exceptions import HTTPException
 
+from gardesh.model.form_reason import in_persian
 from gardesh.model.problem import Problem, define, pointer
 
 REQUEST_MALFORMED = define(
@@ -17,26 +18,6 @@ REQUEST_MALFORMED = define(
 MISSING = "it is missing"
 DEEP = "it is nested too deep"
 ONE_OF_THEM = "exactly one of them is given"
-KINDS = {
-    "str": "متن", "int": "عدد صحیح", "float": "عدد", "bool": "true یا false", "array": "فهرست", "object": "شیء", "null": "null",
-}  # fmt: skip
-REASONS = (
-    (r"it is missing|'data'", "نیامده است"),
-    (r"it is nested too deep", "بیش از اندازه تودرتو است"),
-    (r"exactly one of them is given", "باید دقیقاً یکی از این‌ها بیاید"),
-    (r"Expected `(.+)`, got `(.+)`", "باید {0} باشد، نه {1}"),
-    (r"Expected `.+` of length <= (\d+)", "درازای آن حداکثر {0} است"),
-    (r"Expected `.+` of length >= (\d+)", "درازای آن دست‌کم {0} است"),
-    (r"Expected `.+` <= (\S+)", "حداکثر {0} است"),
-    (r"Expected `.+` >= (\S+)", "دست‌کم {0} است"),
-    (r"Expected `str` matching regex (.+)", "با الگوی {0} نمی‌خواند"),
-    (r"Invalid enum value (.+)", "مقدار {0} شناخته نیست"),
-    (r"Object missing required field `(.+)`", "فیلد {0} نیامده است"),
-    (r"Object contains unknown field `(.+)`", "فیلد {0} شناخته نیست"),
-    (r"Input data was truncated", "ناتمام است"),
-    (r"JSON is malformed: .*", "JSON درست نیست"),
-)
-"""What the decoder says, and the same in Persian."""
 FIELD = re.compile("Object (?:missing required|contains unknown) field `(.+)`")
 PARAMETER = re.compile("(?:query|header|path) parameter '([^']{1,100})'")
 
@@ -52,21 +33,6 @@ class Malformed(Problem):
             return super().sentence(lang)
         where, reason = self.params["where"], self.params["reason"]
         return self.kind.fa.format(where="بدنه" if where == "body" else where, reason=in_persian(reason))
-
-
-def in_persian(reason: str) -> str:
-    """What the decoder says, in Persian; what it never said before, only as wrong."""
-    for pattern, told in REASONS:
-        found = re.fullmatch(pattern, reason, re.DOTALL)
-        if found is not None:
-            return told.format(*(kinds(part) for part in found.groups()))
-    return "شکل آن پذیرفته نیست"
-
-
-def kinds(named: str) -> str:
-    """A type as the decoder names it, or one of several."""
-    parts = named.split(" | ")
-    return " یا ".join(KINDS[p] for p in parts) if all(p in KINDS for p in parts) else named
 
 
 def in_body(reason: str, place: str = "") -> Malformed:

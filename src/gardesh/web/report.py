@@ -79,14 +79,17 @@ def where(fault: BaseException) -> dict[str, Any]:
 
 
 class _Lines(logging.Handler):
-    """A logger's records as lines of a report: where they come from, and what they say before any value is put in."""
+    """A logger's records as lines of a report: where they come from, and what they say; of values, numbers alone are put in."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()
         self.report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        line: dict[str, Any] = {"event": "library", "by": record.name, "says": str(record.msg)[:200]}
+        values = record.args if isinstance(record.args, tuple) else ()
+        numbers = bool(values) and all(type(value) in (int, float) for value in values)
+        said = record.getMessage() if numbers else str(record.msg)
+        line: dict[str, Any] = {"event": "library", "by": record.name, "says": said[:200]}
         if record.exc_info and record.exc_info[1] is not None:
             line |= where(record.exc_info[1])
         if self.report.level != NONE:

@@ -58,7 +58,7 @@ class Server:
         folder: Path | None = None,
     ) -> None:
         """Binds the address and opens the node. `folder`: where files of the configuration are, and what is remembered of
-        other nodes; default: beside the attachments. Raises `address-unusable`, `configuration-wrong`, and whatever
+        other nodes; default: beside the attachments. Raises `address-unusable`, `witness-policy-wrong`, and whatever
         `open_node` raises."""
         self.folder = folder or blobs.folder.parent
         self.configuration = configuration
@@ -111,7 +111,12 @@ class Server:
         sender = Sender(self.service)
         self.service.outward = sender.outward
         beside: list[Beside] = [sender, self.service.peers]
-        policy = policy_of(configuration.witnesses.policy, self.folder, node.log)
+        policy = policy_of(
+            configuration.witnesses.policy,
+            self.folder,
+            node.log.origin,
+            [s.verifier for s in node.log.signers],
+        )
         if policy is not None:
             beside.append(Cosigner(self.service, policy, self.report))
         app = application(self.service, [] if self.service.replica_of else beside, self.report)

@@ -15,6 +15,7 @@ from opentelemetry.trace import Span
 
 from gardesh.model.problem import Problem
 from gardesh.web.answer import SLOW, TRICKLES
+from gardesh.web.desk import STOPPING
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 
@@ -62,6 +63,10 @@ class Surrounding:
                 pass
             except* ReaderSlow:
                 asked.state["code"] = "reader-slow"  # the answer ends here, and the connection with it
+            except* asyncio.CancelledError:
+                if not self.service.stopping():
+                    raise
+                asked.state["code"] = STOPPING  # as long as a stop waits, it was waited for
             finally:
                 asked.answered(span)
 
@@ -88,7 +93,7 @@ class Exchange:
         """The next piece of the body; a client that goes quiet in the middle of one, or sends it by drops, is not waited
         for. What the node itself takes to work is not counted.
 
-        Raises `request-slow`, `request-trickles`.
+        Raises `request-slow`, `request-trickles`, `stopping`.
         """
         if self.whole:
             return await self._receive()
@@ -97,6 +102,10 @@ class Exchange:
         try:
             async with asyncio.timeout(min(self.patience, left)):
                 message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]
+        except asyncio.CancelledError:
+            if not self.around.service.stopping():
+                raise
+            raise Problem(STOPPING) from None  # a body that outlasts a stop; of an upload, what came is kept
         except TimeoutError:
             if left < self.patience:
                 raise Problem(TRICKLES, bytes=self.came, least=self.slowest) from None

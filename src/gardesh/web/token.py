@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gardesh.model.canonical import Limits, base64url_decode, base64url_encode, decode, encode
 from gardesh.model.jose import PublicKey, SigningKey
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem, Wording, define
 
 TOKEN_INVALID = define(
     "token-invalid",
@@ -108,7 +108,10 @@ class Assertion:
     def verify(self, key: PublicKey) -> None:
         """Raises `client-assertion-invalid`, `signature-wrong`."""
         if self.alg != key.alg or self.kid != key.kid:
-            raise Problem(ASSERTION_INVALID, reason="alg or kid are not the key's")
+            raise Problem(
+                ASSERTION_INVALID,
+                reason=Wording("alg or kid are not the key's", "alg یا kid از آن کلید نیست"),
+            )
         key.verify(self.signed, self.signature)
 
     @property
@@ -120,34 +123,40 @@ class Assertion:
 def read_assertion(text: str, audience: frozenset[str], now: int) -> Assertion:
     """A client assertion for one of these audiences (RFC 7523 §3); `now` in s. Raises `client-assertion-invalid`."""
 
-    def wrong(reason: str) -> Problem:
-        return Problem(ASSERTION_INVALID, reason=reason)
+    def wrong(en: str, fa: str) -> Problem:
+        return Problem(ASSERTION_INVALID, reason=Wording(en, fa))
 
     parts = text.encode("ascii", "replace").split(b".")
     if len(parts) != 3 or len(text) > 8192:
-        raise wrong("it is no JWT")
+        raise wrong("it is no JWT", "JWT نیست")
     try:
         header, claims = (decode(base64url_decode(p), _LIMITS) for p in parts[:2])
         signature = base64url_decode(parts[2])
     except Problem:
-        raise wrong("it is no JWT") from None
+        raise wrong("it is no JWT", "JWT نیست") from None
     if not isinstance(header, dict) or not isinstance(claims, dict) or "crit" in header or "b64" in header:
-        raise wrong("its header or its claims")
+        raise wrong("its header or its claims", "سرآیند یا ادعاهایش درست نیست")
     alg, kid = header.get("alg"), header.get("kid")
     issuer, expires, once = claims.get("iss"), claims.get("exp"), claims.get("jti")
     if not (isinstance(kid, str) and isinstance(alg, str) and isinstance(issuer, str)):
-        raise wrong("alg, kid or iss is missing")
+        raise wrong("alg, kid or iss is missing", "alg یا kid یا iss نیامده است")
     if claims.get("sub") != issuer:
-        raise wrong("sub is not iss")
+        raise wrong("sub is not iss", "sub همان iss نیست")
     if not isinstance(once, str) or not 8 <= len(once) <= 200:
-        raise wrong("jti is missing, or too short to be unique")
+        raise wrong(
+            "jti is missing, or too short to be unique", "jti نیامده است، یا کوتاه‌تر از آن است که یکتا باشد"
+        )
     if not audience & frozenset(_listed(claims.get("aud"))):
-        raise wrong("aud is not this node")
+        known = ", ".join(sorted(audience))
+        raise wrong(f"aud is none of {known}", f"aud هیچ‌یک از این‌ها نیست: {known}")
     if type(expires) is not int or not now - SKEW < expires <= now + LONGEST_ASSERTION + SKEW:
-        raise wrong(f"exp is missing, past, or over {LONGEST_ASSERTION} seconds ahead")
+        raise wrong(
+            f"exp is missing, past, or over {LONGEST_ASSERTION} seconds ahead",
+            f"exp نیامده، گذشته، یا بیش از {LONGEST_ASSERTION} ثانیه جلوتر است",
+        )
     for name in ("nbf", "iat"):
         if name in claims and (type(claims[name]) is not int or claims[name] > now + SKEW):
-            raise wrong(f"{name} is ahead")
+            raise wrong(f"{name} is ahead", f"{name} در آینده است")
     return Assertion(issuer, kid, alg, expires, once, parts[0] + b"." + parts[1], signature)
 
 
