@@ -144,7 +144,7 @@ class _Check:
         self.found.problems.append(problem)
 
     def run(self) -> None:
-        self.files, problems = read(self.data)
+        self.files, problems, exact = read(self.data)
         self.found.problems += problems
         if problems:
             return
@@ -164,7 +164,7 @@ class _Check:
         self.found.problems += belonging(parts, self.found.case, left)
         if not self.found.problems:
             self.rendered(about, parts)
-        if not self.found.problems and (again := write(self.files)) != self.data:
+        if not self.found.problems and not exact and (again := write(self.files)) != self.data:
             self.bad(first_change(again, self.data))
 
     def manifest(self) -> dict[str, Any]:

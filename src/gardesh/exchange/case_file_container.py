@@ -109,8 +109,9 @@ def taken_apart(data: bytes) -> dict[str, bytes] | None:
     return files if len(files) <= _CLASSIC and write(files) == data else None
 
 
-def read(data: bytes) -> tuple[dict[str, bytes], list[Problem]]:
-    """The files of a case file, and what was wrong with single ones. Raises Problem where nothing can be read.
+def read(data: bytes) -> tuple[dict[str, bytes], list[Problem], bool]:
+    """The files of a case file, what was wrong with single ones, and whether it is known to be exactly what `write` makes of
+    them. Raises Problem where nothing can be read.
 
     Entries are stored, so all of them together are no longer than `data`; names lead nowhere.
     """
@@ -118,7 +119,7 @@ def read(data: bytes) -> tuple[dict[str, bytes], list[Problem]]:
         raise Problem(TOO_LARGE, "/" + WHOLE, bytes=MAX_BYTES, files=MAX_FILES)
     as_written = taken_apart(data)
     if as_written is not None:
-        return as_written, []
+        return as_written, [], True
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
     try:
@@ -141,7 +142,7 @@ def read(data: bytes) -> tuple[dict[str, bytes], list[Problem]]:
                         problems.append(flaw(UNREADABLE, name))
     except _ZIP_FAULTS:
         raise flaw(UNREADABLE, WHOLE) from None
-    return files, problems
+    return files, problems, False
 
 
 def first_change(canonical: bytes, data: bytes) -> Problem:

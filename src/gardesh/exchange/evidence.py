@@ -121,7 +121,7 @@ def origin_of(data: bytes) -> str:
     """The log that a case file says it is of; nothing of it is checked. Raises `evidence-too-large`, and what is wrong."""
     if len(data) > MOST_BYTES:
         raise Problem(TOO_LARGE, limit=MOST_BYTES)
-    files, problems = read(data)
+    files, problems, _ = read(data)
     if problems:
         raise problems[0]
     try:
