@@ -7,10 +7,11 @@ import ssl
 
 import msgspec
 
+from gardesh.cli.files import FILE_UNUSABLE
 from gardesh.model.os_reason import REASONS, of_os
 from gardesh.model.problem import Problem, Wording
 
-KIND = "file-unusable"
+KIND = FILE_UNUSABLE
 
 
 def test_each_language_has_its_own_words_and_programs_have_one_text() -> None:

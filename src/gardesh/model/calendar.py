@@ -24,6 +24,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 import jdatetime
@@ -280,6 +281,7 @@ class Calendar:
         return found
 
 
+@lru_cache(4096)
 def _months_later(day: date, count: int, in_jalali: bool) -> tuple[date, bool]:
     """The same day of the month `count` months later; or the month's last day and False if it has none."""
     if in_jalali:

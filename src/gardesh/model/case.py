@@ -287,6 +287,12 @@ class Case:
                 for i in step.dependents:
                     self.mark(i, step.index, changed)
 
+    def look_at_opening(self, t: int) -> None:
+        """Before there is any document: of a new case, only the step that opens it can be due. All else is looked at when it is
+        there."""
+        self.at = max(self.at, t)
+        self.refresh(self.procedure.opening, None, t)
+
     def mark(self, dependent: int, source: int, changed: set[str] | None) -> None:
         """A change below: only one's own key where the need says so, else all slots."""
         step = self.procedure.steps[dependent]

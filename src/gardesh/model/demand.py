@@ -183,12 +183,13 @@ def unwritten(case: Case, step: Step) -> Iterator[Place]:
 
 def unmet(case: Case, step: Step, key: str) -> Iterator[Place]:
     for need in step.needs:
-        if not case.met(need, key):
-            for ref in asked(case, need):
-                if case.steps[ref.step].applies is not False and not case.stands(ref, key):
-                    below = case.procedure.steps[ref.step]
-                    unknown = below.multiple and case.steps[ref.step].applies is None
-                    yield (ref.step, WINDOW if below.many or unknown else key if ref.same_key else "")
+        if need.any and case.met(need, key):
+            continue
+        for ref in asked(case, need):
+            if not case.stands(ref, key) and case.steps[ref.step].applies is not False:
+                below = case.procedure.steps[ref.step]
+                unknown = below.multiple and case.steps[ref.step].applies is None
+                yield (ref.step, WINDOW if below.many or unknown else key if ref.same_key else "")
 
 
 def asked(case: Case, need: Need) -> Sequence[Ref]:

@@ -43,7 +43,9 @@ def accept(case: Case, paper: Paper, t: int, position: int) -> tuple[Verdict | N
     """
     if paper.act in CLOCK_ACTS:
         return None, by_clock(case, paper, t, position)
-    if not case.records:
+    if not case.records and paper.step == case.procedure.opening.name:
+        case.look_at_opening(t)
+    elif not case.records:
         finish(case, t)
     elif case.closed_at is not None and t > case.at:
         advance(case, t)
@@ -180,7 +182,7 @@ def advance(case: Case, t: int) -> list[Change]:
 def finish(case: Case, t: int, *, forced: bool = False) -> None:
     """Settle at `t`. `forced`: by something that is not a document of this case, and cannot be refused."""
     case.forced = forced
-    open_windows = [s for s in case.procedure.steps if s.many and case.steps[s.index].window_closed is None]
+    open_windows = [s for s in case.procedure.windows if case.steps[s.index].window_closed is None]
     case.settle(t)
     for step in open_windows:
         if case.steps[step.index].window_closed == t:

@@ -16,7 +16,7 @@ from gardesh.model.library import Moment
 from gardesh.model.problem import Problem, RuleBroken, define
 from gardesh.model.procedure import Step
 from gardesh.model.register import Effect, effects_of
-from gardesh.model.slot import BLOCKED, DUE, ISSUED, Erased, Head, Slot
+from gardesh.model.slot import BLOCKED, DUE, ISSUED, Erased, Head, Rest, Slot
 
 NO_SUCH_STEP = define(
     "no-such-step",
@@ -229,8 +229,9 @@ def _issue(case: Case, step: Step, paper: Paper, t: int, position: int) -> Verdi
             raise Problem(NOT_APPLICABLE, "/circulation/key", step=demand.slot_id(step, key))
         _due(case, step, key, slot, paper)
     _bound(case, step, key, paper.issuer)
-    _basis(case, step, key, paper)
-    return _new_head(case, step, key, slot, paper, t, position)
+    rest = case.rest_now(step, key)
+    _basis(case, step, key, paper, rest)
+    return _new_head(case, step, key, slot, paper, rest, t, position)
 
 
 def _closed(case: Case, step: Step, key: str, paper: Paper) -> Problem:
@@ -298,13 +299,16 @@ def _bound(case: Case, step: Step, key: str, issuer: str) -> None:
         raise Problem(NOT_BOUND, "/issuer", role=role, bound=bound, issuer=issuer)
 
 
-def stated_basis(case: Case, step: Step, key: str) -> dict[str, bytes]:
-    """The basis a document issued now states: slot id to the head's digest, or to the root over many (rule 3)."""
+def stated_basis(case: Case, step: Step, key: str, rest: tuple[Rest, ...] | None = None) -> dict[str, bytes]:
+    """The basis a document issued now states: slot id to the head's digest, or to the root over many (rule 3).
+
+    `rest`: what it would rest on, where that is known.
+    """
     out: dict[str, bytes] = {}
-    for need, rest in zip(step.needs, case.rest_now(step, key), strict=True):
-        if rest.choice < 0:
+    for need, on in zip(step.needs, case.rest_now(step, key) if rest is None else rest, strict=True):
+        if on.choice < 0:
             continue
-        ref = need.refs[rest.choice]
+        ref = need.refs[on.choice]
         below, state = case.procedure.steps[ref.step], case.steps[ref.step]
         if state.applies is not True:
             continue
@@ -319,9 +323,15 @@ def stated_basis(case: Case, step: Step, key: str) -> dict[str, bytes]:
     return out
 
 
-def mismatch(case: Case, step: Step, key: str, basis: tuple[tuple[str, bytes], ...]) -> list[str]:
+def mismatch(
+    case: Case,
+    step: Step,
+    key: str,
+    basis: tuple[tuple[str, bytes], ...],
+    rest: tuple[Rest, ...] | None = None,
+) -> list[str]:
     """The slots in which a stated basis is not what stands now; equal content in the parts relied on is the same."""
-    stated, now = dict(basis), stated_basis(case, step, key)
+    stated, now = dict(basis), stated_basis(case, step, key, rest)
     wrong = sorted(now.keys() ^ stated.keys())
     for name in now.keys() & stated.keys():
         if stated[name] != now[name] and not _equal_content(case, step, name, stated[name]):
@@ -342,13 +352,22 @@ def _equal_content(case: Case, step: Step, name: str, digest: bytes) -> bool:
     return False
 
 
-def _basis(case: Case, step: Step, key: str, paper: Paper) -> None:
-    wrong = mismatch(case, step, key, paper.basis)
+def _basis(case: Case, step: Step, key: str, paper: Paper, rest: tuple[Rest, ...]) -> None:
+    wrong = mismatch(case, step, key, paper.basis, rest)
     if wrong:
         raise Problem(BASIS_CHANGED, "/relatedResource", slots=", ".join(wrong))
 
 
-def _new_head(case: Case, step: Step, key: str, slot: Slot, paper: Paper, t: int, position: int) -> Verdict:
+def _new_head(
+    case: Case,
+    step: Step,
+    key: str,
+    slot: Slot,
+    paper: Paper,
+    rest: tuple[Rest, ...],
+    t: int,
+    position: int,
+) -> Verdict:
     if (paper.outcome is None) == bool(step.outcomes) or (
         step.outcomes and paper.outcome not in step.outcomes
     ):
@@ -371,7 +390,7 @@ def _new_head(case: Case, step: Step, key: str, slot: Slot, paper: Paper, t: int
         outcome=paper.outcome or "approved",
         decides=bool(step.outcomes),
         expires=expiry(case, step, paper, t),
-        rest=case.rest_now(step, key),
+        rest=rest,
         stands_by=paper.digest,
         deficiencies=tuple(paper.deficiencies or ()),
         erased=paper.erased,
@@ -456,14 +475,15 @@ def _replace(case: Case, step: Step, paper: Paper, t: int, position: int) -> Ver
         _window(case, step)
     if not all(case.met(n, key) for n in step.needs):
         raise _missing(case, step, key)
-    _basis(case, step, key, paper)
+    rest = case.rest_now(step, key)
+    _basis(case, step, key, paper, rest)
     if paper.act == "confirm":
         if slot.kept:
             raise Problem(NOTHING_TO_CONFIRM, "/circulation/replaces", slot=name)
         if old.expires is not None and old.expires <= t:
             raise Problem(EXPIRED, "/circulation/replaces")
         return Verdict(step, key, "confirm", old, old)
-    return _new_head(case, step, key, slot, paper, t, position)
+    return _new_head(case, step, key, slot, paper, rest, t, position)
 
 
 def _withdraw_case(case: Case, step: Step, key: str, old: Head, paper: Paper) -> Verdict:

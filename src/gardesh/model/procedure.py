@@ -123,6 +123,8 @@ class Procedure:
     """The steps that can return a file as deficient."""
     reusing: tuple[Step, ...] = ()
     """The steps that a document of another case may serve."""
+    windows: tuple[Step, ...] = ()
+    """The steps that take in any number of documents while a window is open."""
 
     @property
     def label(self) -> str:
@@ -220,6 +222,7 @@ class _Compiler:
             tuple(by_name[g] for g in goal), binds, calendars,
             tuple(step.index for step in steps if "deficient" in step.outcomes),
             tuple(step for step in steps if step.reuse_about is not None),
+            tuple(step for step in steps if step.many),
         )  # fmt: skip
 
     def bound(self, role: str, bound: str | language.BoundTo, index: Mapping[str, int]) -> Bind:

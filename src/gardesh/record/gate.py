@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gardesh.model import demand, fold
+from gardesh.model import demand
 from gardesh.model.case import Case
 from gardesh.model.document import Envelope
 from gardesh.model.elsewhere import asked
@@ -73,7 +73,6 @@ class Gate:
             raise Problem("no-such-case", "/circulation/case", case="—")
         case = Case(paper.digest.hex(), procedure, self.registers, paper.issuer, now)
         case.asked = asked(paper.for_slot, self.registers, NOWHERE, now)
-        fold.finish(case, now)
         return case
 
     def in_force(self, label: str, place: str, now: int) -> None:
