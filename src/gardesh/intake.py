@@ -54,8 +54,8 @@ ATTACHMENT_MISSING = define(
     422,
     en="The attachment {digest} of {size} bytes is not here.",
     fa="پیوست {digest} با {size} بایت در اینجا نیست.",
-    hint_en="Send the attachments first, as they are named; then the document.",
-    hint_fa="نخست پیوست‌ها را همان‌گونه که نام برده شده‌اند بفرستید و سپس سند را.",
+    hint_en="Who issues the document sends its attachments first, as they are named; what another has sent does not count for them.",
+    hint_fa="صادرکننده‌ی سند نخست خودش پیوست‌ها را همان‌گونه که نام برده شده‌اند می‌فرستد؛ آنچه دیگری فرستاده به جای آن به حساب نمی‌آید.",
 )
 
 

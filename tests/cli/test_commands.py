@@ -144,6 +144,24 @@ def test_an_office_reads_only_what_its_step_needs_and_the_read_is_recorded(node:
     assert node.json("show", position, "--document", "--as", "stranger", code=1)["code"] == "not-readable"
 
 
+def test_a_field_that_is_not_there_cannot_be_shown(node: Shell) -> None:
+    request(node)
+    (node.home / "document").write_text(node("show", "4", "--raw"))
+    shown = node("present", str(node.home / "document"), "--field", "/wish")
+    assert 1 < shown.count("~") < (node.home / "document").read_text().count("~")
+    told = node.json("present", str(node.home / "document"), "--field", "/wish", "--field", "/nope", code=1)
+    assert (told["code"], told["pointer"]) == ("no-such-field", "/nope")
+
+
+def test_a_position_is_a_document_and_who_has_no_role_is_told(node: Shell) -> None:
+    request(node)
+    for position in range(5):
+        assert node.json("show", str(position))["position"] == position
+    assert "no role" in node("worklist", "nobody")
+    assert "no role" not in node("worklist", "sara")
+    assert node.json("worklist", "nobody") == []
+
+
 def test_silence_is_recorded_when_time_passes(node: Shell) -> None:
     request(node)
     assert node.json("tick", "--at", "2026-01-03T10:00:00+03:30") == {"recorded": 0}
@@ -156,6 +174,14 @@ def test_the_log_proves_itself(node: Shell) -> None:
     assert node("log", "prove", "4").startswith("c2sp.org/tlog-proof@v1")
     node("log", "prove", "4", "--cose", "--out", str(node.home / "receipt"))
     assert cose_receipt.read((node.home / "receipt").read_bytes()).position == 4
+    (node.home / "document").write_text(node("show", "4", "--raw"))
+    for kind in ("receipt", "proof"):
+        node("log", "prove", "4", *(["--cose"] if kind == "receipt" else []), "--out", str(node.home / kind))
+        told = node.json("verify", str(node.home / "document"), "--receipt", str(node.home / kind))
+        assert (told["position"], told["whole"]) == (4, True)
+    node("log", "prove", "3", "--cose", "--out", str(node.home / "receipt"))
+    told = node.json("verify", str(node.home / "document"), "--receipt", str(node.home / "receipt"), code=1)
+    assert told["code"] == "cose-receipt-of-another-document"
     assert node.json("log", "consistency", "2")["new"] == 5
     assert node.json("log", "prove", "99", code=1)["code"] == "beyond-the-log"
     node("log", "publish", str(node.home / "public"))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from gardesh.model.document import attachment, compose, parse, present, sign
 from gardesh.model.jose import PublicKey
 from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem
-from gardesh.model.signer import Verifier
+from gardesh.model.signer import Signer, Verifier
 from gardesh.play import Player
 from gardesh.record import folder
 from gardesh.record.blobs import Blobs
@@ -433,6 +434,33 @@ def test_one_document_is_checked_whole_and_in_part() -> None:
     with pytest.raises(Problem) as caught:
         verify_document(files[name], [key], proof)
     assert caught.value.code == "receipt-log-unknown"
+
+
+def test_a_cose_receipt_proves_the_place_too_but_shows_no_witness() -> None:
+    files = contents()
+    name = names(files, "documents/")[0]
+    paper = parse(files[name])
+    key = PublicKey.from_jwk(
+        next(k["jwk"] for k in canonical.decode(files["keys.json"]) if k["kid"] == paper.kid)
+    )
+    node = PLAYER.node
+    position, at = node.store.one(
+        "SELECT position, recorded_at FROM documents WHERE digest = ?", paper.digest
+    )
+    proof = node.log.cose_receipt(position, paper.digest, at)
+    keys = tuple(s.verifier for s in node.log.signers)
+    checked = verify_document(files[name], [key], proof, Policy.of_log(node.log.origin, keys))
+    assert checked.recorded == (position, at)
+    witness = Signer.of_checkpoints("guild.example/witness", Ed25519PrivateKey.generate()).verifier
+    with pytest.raises(Problem) as caught:
+        verify_document(files[name], [key], proof, Policy.of_log(node.log.origin, keys, (witness,), 1))
+    assert caught.value.code == "cose-receipt-unwitnessed"
+    strangers = Signer.of_notes("other.example/log", Ed25519PrivateKey.generate()).verifier
+    with pytest.raises(Problem) as caught:
+        verify_document(files[name], [key], proof, Policy.of_log("other.example/log", (strangers,)))
+    assert caught.value.code == "cose-receipt-of-another-log"
+    with pytest.raises(Problem):
+        verify_document(files[name], [key], proof[:-1], Policy.of_log(node.log.origin, keys))
 
 
 def test_the_container_is_the_zip_that_others_would_write() -> None:

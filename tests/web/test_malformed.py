@@ -59,12 +59,13 @@ def test_a_body_that_is_wrong_is_told_where_and_why(
         ("/v1/cases", {"part": "z"}, {}, "part", "مقدار 'z' شناخته نیست"),
         ("/v1/cases", {"cursor": "x" * 600}, {}, "cursor", "درازای آن حداکثر 500 است"),
         (f"/v1/documents/{ZERO}", {}, {}, "purpose", "نیامده است"),
+        (f"/v1/documents/{ZERO}", {"purpose": ["a", "b"]}, {}, "purpose", "دو بار آمده است"),
         (f"/v1/documents/{ZERO}", {"purpose": ""}, {}, "purpose", "درازای آن دست‌کم 1 است"),
         ("/v1/inbox/stream", {}, {"last-event-id": "1" * 30}, "last-event-id", "درازای آن حداکثر 20 است"),
     ],
 )
 def test_a_parameter_that_is_wrong_is_named(
-    shared: Served, path: str, query: dict[str, str], headers: dict[str, str], where: str, reason: str
+    shared: Served, path: str, query: dict[str, Any], headers: dict[str, str], where: str, reason: str
 ) -> None:
     with shared.by("ali") as ali:
         told = ali.get(path, params=query, headers=headers).json()

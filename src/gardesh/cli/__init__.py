@@ -57,7 +57,7 @@ app = typer.Typer(
 )
 for command in (
     node_commands.init, node_commands.admit, node_commands.adopt, migration_commands.migrate, node_commands.sign, node_commands.submit,
-    node_commands.present, node_commands.tick, show.show, case_commands.plan, case_commands.why,
+    show.present, node_commands.tick, show.show, case_commands.plan, case_commands.why,
     case_commands.worklist, explain_command.explain, public_command.public, proof_commands.audit, proof_commands.rebuild,
     backup_commands.backup, backup_commands.restore, backup_commands.verify_restore, retention_command.retention,
 ):  # fmt: skip

@@ -294,12 +294,15 @@ def worklist(
     """What waits on an organisation, by deadline."""
     store, _, views = open_views()
     moment = clock(at)
-    rows = views.worklist(org, Registers(store).roles(org, moment), moment, limit)
+    roles = Registers(store).roles(org, moment)
+    rows = views.worklist(org, roles, moment, limit)
     if output.as_json():
         output.emit(rows)
         return
     if not rows:
         output.say("Nothing waits on {org}.", "چیزی در انتظار {org} نیست.", org=org)
+        if not roles:
+            output.say("It holds no role on this log.", "در این دفتر نقشی ندارد.")
         return
     headings = [("case", "پرونده"), ("slot", "جایگاه"), ("state", "وضعیت"), ("since", "از"), ("until", "تا")]
     output.table(

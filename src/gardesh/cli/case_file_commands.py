@@ -134,7 +134,9 @@ def verify_document(
         Path | None,
         typer.Option("--key", help="The issuer's public JWK; default: what this node's register says."),
     ] = None,
-    receipt: Annotated[Path | None, typer.Option("--receipt", help="Its receipt (tlog-proof).")] = None,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", help="Its receipt: a tlog-proof, or a COSE receipt.")
+    ] = None,
     log_key: LogKeys = None,
 ) -> None:
     """Check one document: its disclosures, its signature, and with --receipt its place on the log."""

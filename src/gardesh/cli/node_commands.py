@@ -18,7 +18,6 @@ from gardesh.intake import Accepted
 from gardesh.model import canonical
 from gardesh.model.calendar import parse_instant
 from gardesh.model.document import attachment
-from gardesh.model.document import present as show_parts
 from gardesh.model.jose import PublicKey, thumbprint
 from gardesh.model.os_reason import of_os
 from gardesh.model.problem import Problem, define
@@ -370,21 +369,6 @@ def tell_accepted(answer: Accepted) -> None:
         d=answer.digest.hex()[:12],
         c=answer.case[:12],
     )
-
-
-def present(
-    file: Annotated[Path, typer.Argument(help="A document; - for standard input.")],
-    field: Annotated[
-        list[str], typer.Option("--field", help="JSON pointer of a field to show; may be repeated.")
-    ],
-    out: Annotated[Path | None, typer.Option("--out")] = None,
-) -> None:
-    """Show a document in part: only the disclosures of these fields, still under the issuer's signature."""
-    shown = show_parts(read_file(file).strip(), field)
-    if out is None:
-        typer.echo(shown.decode())
-    else:
-        out.write_bytes(shown)
 
 
 def tick(at: At = None) -> None:

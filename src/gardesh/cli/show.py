@@ -1,26 +1,43 @@
-"""`gardesh show`: a case, a document, what an organisation may read, and who has read."""
+"""`gardesh show`: a case, a document, what an organisation may read, and who has read; and a document in part."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gardesh.cli import output
 from gardesh.cli.case_commands import state
+from gardesh.cli.files import read_file
 from gardesh.cli.home import now as clock
 from gardesh.cli.home import open_node, open_views
 from gardesh.cli.titles import Titles
 from gardesh.model import reading
 from gardesh.model.demand import slot_id
+from gardesh.model.disclosure import names_something
 from gardesh.model.document import Envelope, parse
-from gardesh.model.problem import Problem
+from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.record.views import Views
 
+NO_SUCH_FIELD = define(
+    "no-such-field",
+    422,
+    en="The document shows nothing at {field}.",
+    fa="سند در {field} چیزی نشان نمی‌دهد.",
+    hint_en="A field is a JSON pointer into the subject, as /goods/0/hs; * stands for any; `gardesh show` prints the subject.",
+    hint_fa="فیلد اشاره‌گر JSON در موضوع سند است، مانند ‎/goods/0/hs‎؛ * یعنی هر کدام؛ «gardesh show» موضوع را چاپ می‌کند.",
+)
+
 
 def show(
-    name: Annotated[str, typer.Argument(help="A case, or a document by its digest or position.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A case, or a document by its digest or position; what is a position is one first."
+        ),
+    ],
     document: Annotated[
         bool, typer.Option("--document", "-d", help="The document, where a case has the same name.")
     ] = False,
@@ -38,7 +55,7 @@ def show(
     if readers or reader is not None:
         return show_read(name, reader, purpose, raw, readers)
     _, _, views = open_views()
-    if not document:
+    if not document and not views.is_position(name):
         try:
             return show_case(views, views.find_case(name))
         except Problem as problem:
@@ -194,3 +211,22 @@ def show_case(views: Views, case_id: str) -> None:
         ],
     )
     output.say("Documents: {n}", "اسناد: {n}", n=len(documents))
+
+
+def present(
+    file: Annotated[Path, typer.Argument(help="A document; - for standard input.")],
+    field: Annotated[
+        list[str], typer.Option("--field", help="JSON pointer of a field to show; may be repeated.")
+    ],
+    out: Annotated[Path | None, typer.Option("--out")] = None,
+) -> None:
+    """Show a document in part: only the disclosures of these fields, still under the issuer's signature."""
+    paper = parse(read_file(file).strip())
+    for named in field:
+        if not names_something(paper.subject, named):
+            raise Problem(NO_SUCH_FIELD, named, field=named)
+    shown = paper.show(field)
+    if out is None:
+        typer.echo(shown.decode())
+    else:
+        out.write_bytes(shown)

@@ -111,7 +111,9 @@ def refusal(problem: Problem) -> Answer:
     """How a refusal is sent: the known size alone where the standard asks for it, else problem details (RFC 9457)."""
     if problem.code == OTHER_SIZE:
         return Answer(409, SIZE_TYPE, write_size(int(problem.params["size"])))
-    return Answer(problem.kind.status, "application/problem+json", msgspec.json.encode(problem.as_dict()))
+    told = problem.as_dict()
+    told |= {"detail": problem.sentence("en"), "sentences": told["detail"]}  # as the API of a node has it
+    return Answer(problem.kind.status, "application/problem+json", msgspec.json.encode(told))
 
 
 def _only(allowed: str, method: str) -> None:

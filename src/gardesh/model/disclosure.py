@@ -333,6 +333,11 @@ def needed(value: dict[str, Any], places: Sequence[Place], pointers: Iterable[st
     ]
 
 
+def names_something(value: Any, pointer: str) -> bool:
+    """Whether a path, as `needed` takes them, leads to anything."""
+    return any(True for _ in _existing(value, tokens(pointer), ()))
+
+
 def _existing(value: Any, wanted: Place, place: Place) -> Iterator[Place]:
     if not wanted:
         yield place

@@ -277,6 +277,14 @@ class Views:
         names = ("position", "digest", "recorded_at", "issuer", "type", "step", "key", "act")
         return [{**dict(zip(names, r, strict=True)), "digest": bytes(r[1]).hex()} for r in rows]
 
+    def is_position(self, name: str) -> bool:
+        """Whether this is the number of a document on the log."""
+        return (
+            name.isdecimal()
+            and len(name) < 19
+            and bool(self.store.rows("SELECT 1 FROM documents WHERE position = ?", int(name)))
+        )
+
     def document(self, name: str) -> tuple[int, int, str, bytes]:
         """(position, recorded_at, case, bytes) of a document, by its position or the beginning of its digest."""
         sql = (

@@ -32,6 +32,7 @@ from gardesh.web import (
 )
 from gardesh.web.answer import on_deep, on_fault, on_http, on_problem
 from gardesh.web.description import finished
+from gardesh.web.malformed import TWICE, Malformed
 from gardesh.web.report import Report
 from gardesh.web.service import Service
 from gardesh.web.surrounding import Surrounding
@@ -77,7 +78,7 @@ def application(service: Service, beside: Sequence[Beside], report: Report) -> A
             Exception: on_fault,
         },
         openapi_config=description(service.url),
-        before_request=only_reads(service.replica_of) if service.replica_of else None,
+        before_request=checks(service.replica_of),
         on_startup=[each.start for each in beside],
         on_shutdown=[each.stop for each in beside],
         request_max_body_size=SMALL,
@@ -87,12 +88,17 @@ def application(service: Service, beside: Sequence[Beside], report: Report) -> A
     return Surrounding(made, service, report)
 
 
-def only_reads(url: str) -> Callable[[Request[Any, Any, Any]], None]:
-    """Turns away whatever a service that only reads cannot do. `url`: the one that can."""
+def checks(writes_at: str) -> Callable[[Request[Any, Any, Any]], None]:
+    """Turns away a query that says one thing twice, and whatever a service that only reads cannot do. `writes_at`: the one that
+    can, for a service that cannot."""
 
     def check(request: Request[Any, Any, Any]) -> None:
-        if request.method not in READS and not request.route_handler.opt.get("reads"):
-            raise Problem(READ_ONLY, url=url)
+        if b"&" in (query := request.scope["query_string"]):
+            names = [part.partition(b"=")[0] for part in query.split(b"&")]
+            if twice := next((name for n, name in enumerate(names) if name in names[:n]), None):
+                raise Malformed(twice.decode("latin-1"), TWICE)
+        if writes_at and request.method not in READS and not request.route_handler.opt.get("reads"):
+            raise Problem(READ_ONLY, url=writes_at)
 
     return check
 
