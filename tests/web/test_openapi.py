@@ -41,6 +41,15 @@ def test_every_route_is_described(description: Any) -> None:
             assert parameter.get("description"), (path, parameter["name"])
 
 
+def test_an_operation_says_what_its_body_and_a_replica_can_refuse(description: Any) -> None:
+    for path, method, op in operations(description):
+        told = set(op["responses"])
+        if "requestBody" in op:
+            assert {"408", "413"} <= told, (path, method)
+        if method not in ("get", "head") and path != "/v1/drafts":
+            assert "421" in told, (path, method)
+
+
 def test_every_operation_has_examples_that_hold(description: Any) -> None:
     for path, method, op in operations(description):
         success = {s: r for s, r in op["responses"].items() if s.startswith("2")}

@@ -25,7 +25,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.record.blobs import NO_SUCH_BLOB
 from gardesh.record.uploads import Growing, Uploads
 from gardesh.web import answer
-from gardesh.web.description import HEX, SIGNED, InParts, gives, refuses, shown, takes
+from gardesh.web.description import HEX, SIGNED, TAKES, WRITES, InParts, gives, refuses, shown, takes
 from gardesh.web.documents import Name, Purpose
 from gardesh.web.service import Asked, Service, service_of
 
@@ -80,7 +80,7 @@ async def upkeep(service: Service, look: float = LOOK) -> AsyncIterator[None]:
     summary="Begin an upload",
     responses={
         **gives(wire.Upload, EXAMPLE, status=201, says="Begun; Location names it."),
-        **refuses(401),
+        **refuses(401, WRITES, 507),
     },
     security=SIGNED,
 )
@@ -143,7 +143,7 @@ async def offset(request: Asked, name: Id) -> Response[None]:
             {"id": ID, "offset": 2048, "digest": HEX},
             says="How far it is; with Upload-Complete: ?1, what it is.",
         ),
-        **refuses(401, 404, 409, 413),
+        **refuses(*TAKES, 401, 404, 409, WRITES, 507),
     },
     security=SIGNED,
 )
@@ -206,7 +206,7 @@ async def receive(request: Asked, growing: Growing, digest: str | None) -> None:
     "/uploads/{name:str}",
     status_code=204,
     summary="Cancel an upload",
-    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404)},
+    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404, WRITES)},
     security=SIGNED,
 )
 async def cancel(request: Asked, name: Id) -> None:

@@ -20,7 +20,7 @@ from gardesh.model.path import critical_path
 from gardesh.model.problem import Problem
 from gardesh.record.views import CaseRow
 from gardesh.web import answer, paging
-from gardesh.web.description import CASE, HEX, SIGNED, Tagged, gives, refuses, sent, shown
+from gardesh.web.description import CASE, HEX, SIGNED, TAKES, Tagged, gives, refuses, sent, shown
 from gardesh.web.documents import Cursor
 from gardesh.web.malformed import ONE_OF_THEM, Malformed
 from gardesh.web.service import Asked, service_of
@@ -309,7 +309,7 @@ async def worklist(request: Asked, cursor: Cursor = None, limit: Limit = 50) -> 
             },
             says="The claims, for the caller to look at and sign.",
         ),
-        **refuses(401, 404, 422),
+        **refuses(*TAKES, 401, 404, 422),
     },
     security=SIGNED,
     reads=True,

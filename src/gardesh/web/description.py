@@ -76,6 +76,10 @@ def gives(
 
 
 ANYWHERE = (400, 429, 500, 503)
+TAKES = (408, 413)
+"""Where there is a body: it comes too slowly, or is too large."""
+WRITES = 421
+"""Where something is written: it is not here, but at the service that this one is a replica of."""
 
 
 def refuses(*statuses: int) -> dict[int, ResponseSpec]:

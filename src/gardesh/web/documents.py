@@ -16,7 +16,19 @@ from gardesh.model.calendar import iso
 from gardesh.model.problem import Problem, define
 from gardesh.web import answer, malformed, paging
 from gardesh.web.answer import MEDIA_TYPE
-from gardesh.web.description import CASE, HEX, OPEN, SIGNED, Tagged, gives, refuses, shown, takes
+from gardesh.web.description import (
+    CASE,
+    HEX,
+    OPEN,
+    SIGNED,
+    TAKES,
+    WRITES,
+    Tagged,
+    gives,
+    refuses,
+    shown,
+    takes,
+)
 from gardesh.web.service import Asked, service_of
 
 BUNDLE_TOO_MANY = define(
@@ -71,7 +83,7 @@ Purpose = Annotated[
             ACCEPTED,
             says="It was accepted before; the receipt is under the newest checkpoint.",
         ),
-        **refuses(401, 403, 409, 413, 415, 422),
+        **refuses(*TAKES, 401, 403, 409, 415, WRITES, 422),
     },
     security=OPEN,
 )
@@ -126,7 +138,7 @@ def accepted(told: Accepted) -> wire.Accepted:
             },
             says="One answer for each, in order; some may be accepted and others refused.",
         ),
-        **refuses(413),
+        **refuses(*TAKES, WRITES),
     },
     security=OPEN,
 )

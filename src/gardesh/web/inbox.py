@@ -19,7 +19,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.cases import Limit, page
-from gardesh.web.description import CASE, HEX, SIGNED, gives, refuses, sent, shown
+from gardesh.web.description import CASE, HEX, SIGNED, TAKES, WRITES, gives, refuses, sent, shown
 from gardesh.web.service import Asked, Service, service_of
 
 STREAMS_TOO_MANY = define(
@@ -88,7 +88,7 @@ async def inbox(
     operation_class=sent({"upto": 117, "consumer": "default"}),
     responses={
         **gives(wire.Acked, {"consumer": "default", "acked": 117}, says="It is on record."),
-        **refuses(401),
+        **refuses(*TAKES, 401, WRITES),
     },
     security=SIGNED,
 )

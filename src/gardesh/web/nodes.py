@@ -20,7 +20,7 @@ from gardesh.model.problem import Problem, define
 from gardesh.record.cases import NO_SUCH_CASE
 from gardesh.web import answer
 from gardesh.web.answer import MEDIA_TYPE, PROBLEM
-from gardesh.web.description import HEX, SIGNED, gives, refuses, shown, takes
+from gardesh.web.description import HEX, SIGNED, TAKES, WRITES, gives, refuses, shown, takes
 from gardesh.web.documents import ACCEPTED, EXAMPLE, READ_KINDS, SD_JWT, accepted
 from gardesh.web.peers import Bounded
 from gardesh.web.service import Asked, Service, service_of
@@ -64,7 +64,7 @@ async def body_by(request: Asked, limit: int) -> tuple[Access, bytes]:
     ),
     responses={
         **gives(wire.Accepted, ACCEPTED, status=201, says="The mirror of the report, in the slot that asked for it."),
-        **refuses(401, 403, 404, 409, 413, 415, 422),
+        **refuses(*TAKES, 401, 403, 404, 409, 415, WRITES, 422),
     },
     security=SIGNED,
 )  # fmt: skip
@@ -103,7 +103,7 @@ async def bring(request: Asked) -> Response[bytes]:
     ),
     responses={
         **gives(wire.Accepted, {**ACCEPTED, "digest": HEX}, says="Accepted there; the receipt is of the log there."),
-        **refuses(401, 403, 409, 413, 415, 422, 502),
+        **refuses(*TAKES, 401, 403, 409, 415, WRITES, 422, 502),
     },
     security=SIGNED,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import PathParameter
 
@@ -22,7 +23,7 @@ from gardesh.record.log import Log
 from gardesh.record.views import NO_SUCH_DOCUMENT
 from gardesh.web import answer
 from gardesh.web.authentication import in_force
-from gardesh.web.description import HEX, OPEN, Tagged, gives, shown, takes
+from gardesh.web.description import ANYWHERE, HEX, OPEN, TAKES, WRITES, Tagged, gives, shown, takes
 from gardesh.web.service import Asked, service_of
 
 NO_SUCH_LOG_KEY = define(
@@ -33,12 +34,15 @@ NO_SUCH_LOG_KEY = define(
 )
 COSE = "application/cose"
 CBOR = "application/cbor"
-CONCISE = {
-    status: gives(
-        bytes, "…", status=status, says="Title and detail (RFC 9290).", kind=concise_problem.MEDIA_TYPE
-    )[status]
-    for status in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
-}
+
+
+def concise(*statuses: int) -> dict[int, ResponseSpec]:
+    """The problems that an operation can answer with: these, and what any can."""
+    says, kind = "Title and detail (RFC 9290).", concise_problem.MEDIA_TYPE
+    return {
+        status: gives(bytes, "…", status=status, says=says, kind=kind)[status]
+        for status in sorted({*statuses, *ANYWHERE})
+    }
 
 
 def on_problem(request: Asked, problem: Problem) -> Response[bytes]:
@@ -66,7 +70,7 @@ def on_problem(request: Asked, problem: Problem) -> Response[bytes]:
         **gives(
             bytes, "…", status=201, says="The receipt (RFC 9942), under the tree as it is now.", kind=COSE
         ),
-        **CONCISE,
+        **concise(*TAKES, 401, 403, 404, 409, WRITES, 422),
     },
     exception_handlers={Problem: on_problem},
     security=OPEN,
@@ -97,7 +101,10 @@ async def register(request: Asked) -> Response[bytes]:
 @get(
     "/entries/{name:str}",
     summary="The receipt of an entry",
-    responses={**gives(bytes, "…", says="The receipt, under the tree as it is now.", kind=COSE), **CONCISE},
+    responses={
+        **gives(bytes, "…", says="The receipt, under the tree as it is now.", kind=COSE),
+        **concise(404),
+    },
     exception_handlers={Problem: on_problem},
     security=OPEN,
 )
@@ -132,7 +139,7 @@ def key_map(log: Log) -> Any:
     "/.well-known/scitt-keys",
     summary="The keys that sign receipts",
     operation_class=Tagged,
-    responses={**gives(bytes, "…", says="A COSE Key Set.", kind=CBOR), **CONCISE},
+    responses={**gives(bytes, "…", says="A COSE Key Set.", kind=CBOR), **concise()},
     exception_handlers={Problem: on_problem},
     security=OPEN,
 )
@@ -148,7 +155,7 @@ async def keys(request: Asked) -> Response[bytes]:
     "/.well-known/scitt-keys/{kid:str}",
     summary="A key that signs receipts",
     operation_class=Tagged,
-    responses={**gives(bytes, HEX[:8], says="A COSE_Key.", kind=CBOR), **CONCISE},
+    responses={**gives(bytes, HEX[:8], says="A COSE_Key.", kind=CBOR), **concise(404)},
     exception_handlers={Problem: on_problem},
     security=OPEN,
 )

@@ -15,7 +15,7 @@ from gardesh.model.problem import Problem
 from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.authentication import CREDENTIAL_WRONG, SCOPE_TOO_WIDE, in_force
-from gardesh.web.description import OPEN, Tagged, gives, refuses, takes
+from gardesh.web.description import OPEN, TAKES, WRITES, Tagged, gives, refuses, takes
 from gardesh.web.service import Asked, address, service_of
 from gardesh.web.token import SKEW, Assertion, Grant, read_assertion
 
@@ -52,7 +52,7 @@ OAUTH = {KEY_UNKNOWN: "invalid_client", KEY_NOT_IN_FORCE: "invalid_client", SCOP
             {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 300, "scope": "customs"},
             says="A token for the roles asked for, or for all that are held.",
         ),
-        **refuses(413),
+        **refuses(*TAKES, WRITES),
         **gives(
             dict[str, Any],
             REFUSED,

@@ -13,7 +13,7 @@ from gardesh.node import Node
 from gardesh.subscriptions import Subscriptions
 from gardesh.web import answer, paging
 from gardesh.web.cases import Limit, page
-from gardesh.web.description import SIGNED, gives, refuses, sent, shown
+from gardesh.web.description import SIGNED, TAKES, WRITES, gives, refuses, sent, shown
 from gardesh.web.documents import Cursor
 from gardesh.web.service import Asked, service_of
 
@@ -35,7 +35,7 @@ Id = Annotated[str, PathParameter(description="The webhook.", examples=shown(EXA
             wire.NewWebhook, {**EXAMPLE, "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}, status=201,
             says="The secret is shown this once.",
         ),
-        **refuses(401, 422),
+        **refuses(*TAKES, 401, WRITES, 422),
     },
     security=SIGNED,
 )  # fmt: skip
@@ -82,7 +82,7 @@ async def listed(request: Asked) -> Response[bytes]:
     "/webhooks/{name:str}",
     status_code=204,
     summary="Have notices sent no more",
-    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404)},
+    responses={**gives(None, None, status=204, says="Gone."), **refuses(401, 404, WRITES)},
     security=SIGNED,
 )
 async def remove(request: Asked, name: Id) -> None:
@@ -95,7 +95,7 @@ async def remove(request: Asked, name: Id) -> None:
     status_code=200,
     summary="Send on, or again",
     operation_class=sent({"after": 116}),
-    responses={**gives(wire.Webhook, EXAMPLE, says="As it stands now."), **refuses(401, 404)},
+    responses={**gives(wire.Webhook, EXAMPLE, says="As it stands now."), **refuses(*TAKES, 401, 404, WRITES)},
     security=SIGNED,
 )
 async def resume(request: Asked, name: Id, data: JSONBody[wire.Resume]) -> Response[bytes]:
