@@ -82,7 +82,7 @@ def test_the_same_head_is_cosigned_again_and_a_clock_set_back_dates_nothing_back
 def test_a_log_that_lies_gets_nothing(witness: Witness) -> None:
     log, other = GrowingLog(20), forked(5, 20)
     witness.add_checkpoint(log.request(0))
-    assert refused(witness, other.request(20)) == "consistency-proof-invalid"
+    assert refused(witness, other.request(20)) == "witness-other-root"
     assert refused(witness, other.grow(30).request(20)) == "consistency-proof-invalid"
     assert refused(witness, log.request(0, 9)) == "witness-other-size"
     assert refused(witness, log.request(20, 9)) == "witness-old-size-beyond"
@@ -106,7 +106,7 @@ def test_two_signed_roots_of_one_size_are_kept_as_evidence(witness: Witness) -> 
     for at in range(19 - MOST_CONFLICTS - 2, 20):
         liar = forked(at, 20)
         for _ in range(2):
-            assert refused(witness, liar.request(20)) == "consistency-proof-invalid"
+            assert refused(witness, liar.request(20)) == "witness-other-root"
         assert refused(witness, liar.request(0)) == "witness-other-size"
     pairs = witness.logs()[0].conflicts
     assert len(pairs) == MOST_CONFLICTS
@@ -195,12 +195,14 @@ def test_the_protocol_over_http(witness: Witness) -> None:
             (b"", 400),
             (log.request(300, 7), 400),
             (GrowingLog(1, "other.example").request(0), 404),
-            (Request(300, (), forked(5, 300).note()).encode(), 422),
+            (Request(300, (), forked(5, 300).note()).encode(), 409),
+            (Request(300, (bytes(32),), forked(5, 300).note()).encode(), 422),
             (b"o" * (MAX_REQUEST_BYTES + 1), 413),
         ):
             told = asked(body)
             assert (told.status_code, told.headers["content-type"]) == (status, "application/problem+json")
-            assert told.json()["detail"]["fa"]
+            assert told.json()["detail"] == told.json()["sentences"]["en"]
+            assert told.json()["sentences"]["fa"]
         assert client.get("add-checkpoint").status_code == 405
         assert client.post("healthz").status_code == 405
         assert client.get("other").status_code == 404

@@ -88,7 +88,7 @@ def test_refusals_have_the_status_that_the_standard_gives() -> None:
     assert refused(known(5), Request(5, (*proof, proof[0]), asked.checkpoint)) == inconsistent
     assert refused(known(5), Request(5, (), asked.checkpoint)) == inconsistent
     assert refused(known(0), Request(0, proof, request(0, 9).checkpoint)) == inconsistent
-    assert refused(known(9), request(9, 9, OTHERS)) == inconsistent
+    assert refused(known(9), request(9, 9, OTHERS)) == (409, "witness-other-root")
     assert refused(known(9), Request(9, proof, request(9, 9).checkpoint)) == inconsistent
     assert refused(known(9), request(9, 12, OTHERS)) == inconsistent
 
@@ -212,6 +212,7 @@ def never_two_histories(asked: list[Request]) -> list[TreeHead]:
             assert problem.code in (
                 "witness-other-size",
                 "witness-old-size-beyond",
+                "witness-other-root",
                 "consistency-proof-invalid",
             )
             continue

@@ -74,6 +74,9 @@ def recognise(
         subject["witnesses"] = text.decode()
     node, moment = open_node(), clock(at)
     try:
+        for counted in procedure or []:
+            pack, _, own = counted.partition("/")
+            node.library.procedure(node.label_in_force(pack, moment), own)
         if node.sequencer.registers.value("core/keys", told.clock.kid, NOWHERE, moment) is None:
             name = {"fa": org, "en": org}
             key = {"kid": told.clock.kid, "jwk": told.clock.jwk}
@@ -87,6 +90,11 @@ def recognise(
         issue(node, "node-recognition", subject, steward, moment)
     finally:
         node.close()
+    if known_as and url.startswith("http://"):
+        output.say(
+            "Its address is without TLS: a service here follows it with `allow_http = true` in [nodes] alone, for trials.",
+            "نشانی آن بدون TLS است: خدمت این گره تنها با «allow_http = true» در [nodes] آن را دنبال می‌کند، برای آزمایش.",
+        )
 
 
 def asked(url: str) -> wire.NodeInfo:

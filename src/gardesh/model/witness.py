@@ -68,6 +68,12 @@ OTHER_SIZE = define(
     en="This witness has cosigned {size} entries of the log; the proof has to start there.",
     fa="این گواه {size} مدخل از دفتر را امضا کرده است؛ اثبات باید از همان‌جا آغاز شود.",
 )
+OTHER_ROOT = define(
+    "witness-other-root",
+    409,
+    en="This witness has cosigned another tree of {size} entries of the log: the log has two histories.",
+    fa="این گواه درخت دیگری با {size} مدخل از این دفتر را امضا کرده است: دفتر دو تاریخچه دارد.",
+)
 EMPTY_TREE = define(
     "witness-empty-tree-wrong",
     422,
@@ -172,12 +178,14 @@ def extends(known: Known, request: Request, head: TreeHead) -> Known:
     """What the witness knows once it has cosigned `head`, which :func:`signed_by` gave for this request.
 
     It never goes back: the size stays or grows, and the old tree begins the new. Raises `witness-old-size-beyond` (400),
-    `witness-other-size` (409, with the `size` to start from), `consistency-proof-invalid` (422).
+    `witness-other-size` (409, with the `size` to start from), `witness-other-root` (409), `consistency-proof-invalid` (422).
     """
     if request.old > head.size:
         raise Problem(OLD_BEYOND_NEW, old=request.old, size=head.size)
     if request.old != known.size:
         raise Problem(OTHER_SIZE, size=known.size)
+    if request.old == head.size and not request.proof and head.root != known.root:
+        raise Problem(OTHER_ROOT, size=known.size)
     verify_consistency(known.size, known.root, head.size, head.root, request.proof)
     return Known(known.origin, known.keys, head.size, head.root)
 

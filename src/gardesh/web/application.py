@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
+from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
@@ -154,5 +155,5 @@ def description(url: str) -> OpenAPIConfig:
         ),
         render_plugins=[],
         use_handler_docstrings=True,
-        operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{str(method).lower()}",
+        operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{HttpMethod(method).value.lower()}",
     )
