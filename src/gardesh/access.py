@@ -125,18 +125,21 @@ class Access:
             self.org, found.case, found.paper, found.position, found.recorded_at, self.now, self.roles
         )
 
-    def read(self, name: str, purpose: str, held: Collection[str] = ()) -> tuple[bytes, str, Found]:
+    def read(
+        self, name: str, purpose: str, held: Collection[str] = (), given: bool = True
+    ) -> tuple[bytes, str, Found]:
         """The document with what may be read of it, and the SHA-256 of these bytes in hex.
 
-        The read is on record when this returns, but not when the caller holds these very bytes: their digest is then
-        among `held`, and the bytes are empty. Raises `no-such-document`.
+        The read is on record when this returns, but not when the bytes are not `given` to the caller, nor when the caller
+        holds these very bytes: their digest is then among `held`, and the bytes are empty. Raises `no-such-document`.
         """
         found, right = self.found(name)
         data = shown(found.paper, right).data
         version = sha256(data).hexdigest()
         if version in held:
             return b"", version, found
-        self.node.note_read(self.org, found.position, right, purpose, self.now)
+        if given:
+            self.node.note_read(self.org, found.position, right, purpose, self.now)
         return data, version, found
 
     def receipt(self, name: str) -> Receipt:
@@ -204,14 +207,15 @@ class Access:
                 raise
             return False
 
-    def attachment(self, name: str, digest: str, purpose: str) -> dict[str, Any]:
+    def attachment(self, name: str, digest: str, purpose: str, given: bool = True) -> dict[str, Any]:
         """The claim of an attachment (`size`, `mediaType`, `name`) of a document that may be read whole; the read is on
-        record when this returns. Raises `no-such-document`, `not-readable`."""
+        record when this returns, unless its bytes are not `given`. Raises `no-such-document`, `not-readable`."""
         found, right = self.found(name)
         named = {str(a["id"]).rpartition(":")[2]: a for a in found.paper.attachments}
         if right != reading.ALL or digest not in named:
             raise Problem(NOT_READABLE, org=self.org, document=found.paper.digest.hex())
-        self.node.note_read(self.org, found.position, right, purpose, self.now)
+        if given:
+            self.node.note_read(self.org, found.position, right, purpose, self.now)
         return dict(named[digest])
 
     def search(

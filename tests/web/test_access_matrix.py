@@ -155,6 +155,10 @@ def test_a_read_is_recorded_once_and_not_when_nothing_was_sent(served: Served) -
         other = ali.get(path, params=ask, headers={"if-none-match": '"something"'})
         assert other.content == first.content
         assert len(ali.get(f"{path}/readers").json()["readers"]) == 2
+        head = ali.head(path, params=ask)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["etag"] == first.headers["etag"]
+        assert served.by("health").head(path, params=ask).status_code == 200
         assert ali.get(path).status_code == 400  # no purpose, no document
         assert len(ali.get(f"{path}/readers").json()["readers"]) == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,6 +141,29 @@ def test_limits_hold_and_are_said(tmp_path: Path) -> None:
 def test_another_media_type_is_named(served: Served) -> None:
     answer = served.nobody.post("/v1/documents", content=b"{}", headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (415, "media-type-unknown")
+
+
+def test_a_body_in_a_coding_is_refused_for_it(served: Served) -> None:
+    headers = {"content-type": "application/vc+sd-jwt", "content-encoding": "gzip"}
+    answer = served.nobody.post("/v1/documents", content=gzip.compress(b"x"), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "body-coded")
+    plain = served.nobody.post(
+        "/v1/documents", content=b"x", headers={**headers, "content-encoding": "identity"}
+    )
+    assert plain.json()["code"] == "document-malformed"
+
+
+def test_what_an_operation_does_not_take_is_not_passed_over(served: Served) -> None:
+    with served.by("ali") as ali:
+        for path in ("/v1/cases?limt=3", "/v1/registers/core/keys/x?asof=2020-01-01", "/v1/node?pretty"):
+            told = ali.get(path).json()
+            assert (told["code"], told["params"]["reason"]) == (
+                "request-malformed",
+                "it is not known here",
+            ), path
+        assert ali.get("/v1/cases?limit=3&").status_code == 200
+    assert served.nobody.get("/healthz?probe=7").status_code == 200
+    assert served.nobody.get("/log/checkpoint?probe=7").status_code == 200
 
 
 def test_what_is_not_there_and_what_cannot_be_done(served: Served) -> None:

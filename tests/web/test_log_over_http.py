@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 
 import httpx
@@ -71,3 +72,21 @@ def test_what_the_log_has_not_is_not_there(served: Served, path: str) -> None:
     served.do(grown)
     answer = served.nobody.get(f"/log/tile/{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "tile-path-unknown")
+
+
+def test_a_checkpoint_that_was_cosigned_elsewhere_is_shown_with_its_cosignatures(served: Served) -> None:
+    """`gardesh log cosign` is another process; the service has no policy of its own."""
+    served.do(grown)
+    log = served.market.node.log
+    plain = served.nobody.get("/log/checkpoint").content
+    cosigned = plain + b"\xe2\x80\x94 guild.example/w " + b64encode(bytes(76)) + b"\n"
+
+    def elsewhere(market: Market) -> None:
+        log.keep_checkpoint()
+        with market.store.writing():
+            market.store.run("UPDATE checkpoints SET note = ? WHERE size = ?", cosigned, log.size)
+
+    served.do(elsewhere)
+    assert served.nobody.get("/log/checkpoint").content == cosigned
+    served.do(lambda market: market.apply())
+    assert served.nobody.get("/log/checkpoint").content.startswith(plain.split(b"\n")[0] + b"\n701\n")

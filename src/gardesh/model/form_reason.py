@@ -11,6 +11,7 @@ KINDS = {
 }  # fmt: skip
 REASONS = (
     (r"it is missing|'data'", "نیامده است"),
+    (r"it is not known here", "در اینجا شناخته نیست"),
     (r"it is there twice", "دو بار آمده است"),
     (r"it is nested too deep", "بیش از اندازه تودرتو است"),
     (r"exactly one of them is given", "باید دقیقاً یکی از این‌ها بیاید"),

@@ -61,6 +61,12 @@ MEDIA_TYPE = define(
     en="A body of type {given} is not read here; send {wanted}.",
     fa="بدنه‌ای از نوع {given} در اینجا خوانده نمی‌شود؛ {wanted} بفرستید.",
 )
+CODED = define(
+    "body-coded",
+    415,
+    en="A body in the coding {coding} is not read here; send it as it is.",
+    fa="بدنه با کدگذاری {coding} در اینجا خوانده نمی‌شود؛ آن را همان‌گونه که هست بفرستید.",
+)
 NODE_FAULT = define(
     "node-fault",
     500,
@@ -210,6 +216,11 @@ def tagged_bytes(
     if tag in held(request):
         return Response(b"", status_code=304, headers=headers, media_type=kind)
     return Response(body, media_type=kind, headers=headers)
+
+
+def gives_body(request: Request[Any, Any, Any]) -> bool:
+    """Whether the answer is sent with its body: not where only its head is asked for."""
+    return bool(request.scope["state"]["method"] != "HEAD")
 
 
 def held(request: Request[Any, Any, Any]) -> list[str]:

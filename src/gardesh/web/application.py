@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
@@ -17,7 +17,6 @@ from litestar.openapi.spec.oauth_flows import OAuthFlows
 from litestar.types import ASGIApp
 
 from gardesh.model.problem import Problem
-from gardesh.record.following import READ_ONLY
 from gardesh.web import (
     attachments,
     cases,
@@ -33,8 +32,8 @@ from gardesh.web import (
 )
 from gardesh.web.answer import on_deep, on_fault, on_http, on_problem
 from gardesh.web.description import finished
-from gardesh.web.malformed import TWICE, Malformed
 from gardesh.web.report import Report
+from gardesh.web.request_form import Check, taken
 from gardesh.web.service import Service
 from gardesh.web.surrounding import Surrounding
 
@@ -54,7 +53,6 @@ configuration names. Documents themselves need none: their issuer's signature is
 digest, so there is no Idempotency-Key. Refusals are problems (RFC 9457) with a stable `code`, a JSON pointer, and a
 sentence in Persian and in English. Lists are paged by `cursor`; answers have entity tags, and If-None-Match gives 304. HEAD
 gives the head of what GET gives."""
-READS = ("GET", "HEAD", "OPTIONS")
 SMALL = 1 << 20
 """The largest body of a request that is neither a document nor an attachment."""
 
@@ -69,6 +67,7 @@ class Beside(Protocol):
 
 def application(service: Service, beside: Sequence[Beside], report: Report) -> ASGIApp:
     """The application, with what runs beside it. It neither opens nor closes the service."""
+    check = Check(service.replica_of)
     made = Litestar(
         routes(),
         state=State({"service": service}),
@@ -79,29 +78,15 @@ def application(service: Service, beside: Sequence[Beside], report: Report) -> A
             Exception: on_fault,
         },
         openapi_config=description(service.url),
-        before_request=checks(service.replica_of),
+        before_request=check,
         on_startup=[each.start for each in beside],
         on_shutdown=[each.stop for each in beside],
         request_max_body_size=SMALL,
         logging_config=None,
         debug=False,
     )
+    check.known = taken(made)
     return Surrounding(made, service, report)
-
-
-def checks(writes_at: str) -> Callable[[Request[Any, Any, Any]], None]:
-    """Turns away a query that says one thing twice, and whatever a service that only reads cannot do. `writes_at`: the one that
-    can, for a service that cannot."""
-
-    def check(request: Request[Any, Any, Any]) -> None:
-        if b"&" in (query := request.scope["query_string"]):
-            names = [part.partition(b"=")[0] for part in query.split(b"&")]
-            if twice := next((name for n, name in enumerate(names) if name in names[:n]), None):
-                raise Malformed(twice.decode("latin-1"), TWICE)
-        if writes_at and request.method not in READS and not request.route_handler.opt.get("reads"):
-            raise Problem(READ_ONLY, url=writes_at)
-
-    return check
 
 
 def routes() -> list[Any]:
@@ -155,5 +140,7 @@ def description(url: str) -> OpenAPIConfig:
         ),
         render_plugins=[],
         use_handler_docstrings=True,
-        operation_id_creator=lambda handler, method, _: f"{handler.handler_name}_{HttpMethod(method).value.lower()}",
+        operation_id_creator=lambda handler, method, _: (
+            f"{handler.handler_name}_{HttpMethod(method).value.lower()}"
+        ),
     )

@@ -230,7 +230,8 @@ async def download(request: Asked, name: Name, digest: Digest, purpose: Purpose)
     """For who may read the document whole. The read is on record before the first byte is sent. With `Range`, a part; only
     the whole can be compared with the digest."""
     service = service_of(request)
-    claim = await service.ask(request, lambda access: access.attachment(name, digest, purpose))
+    given = answer.gives_body(request)
+    claim = await service.ask(request, lambda access: access.attachment(name, digest, purpose, given))
     raw, size = bytes.fromhex(digest), int(claim["size"])
     if await asyncio.to_thread(service.blobs.size_of, raw) != size:
         raise Problem(NO_SUCH_BLOB, digest=digest)

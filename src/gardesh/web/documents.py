@@ -185,11 +185,11 @@ def item(told: Answer, number: int, lang: str) -> wire.BundleItem:
 )
 async def read(request: Asked, name: Name, purpose: Purpose) -> Response[bytes]:
     """As far as a step of the case gives the right; still under the issuer's signature. The read is on record before the
-    answer is sent. A document that may not be read is as if it were not there."""
-    tags = answer.held(request)
+    answer is sent; HEAD gives nothing, and is none. A document that may not be read is as if it were not there."""
+    tags, given = answer.held(request), answer.gives_body(request)
 
     def question(access: Access) -> tuple[bytes, str, Any]:
-        return access.read(name, purpose, frozenset(tag.strip('"') for tag in tags))
+        return access.read(name, purpose, frozenset(tag.strip('"') for tag in tags), given)
 
     data, version, found = await service_of(request).ask(request, question)
     headers = {

@@ -18,6 +18,7 @@ REQUEST_MALFORMED = define(
 MISSING = "it is missing"
 DEEP = "it is nested too deep"
 TWICE = "it is there twice"
+NOT_KNOWN = "it is not known here"
 ONE_OF_THEM = "exactly one of them is given"
 FIELD = re.compile("Object (?:missing required|contains unknown) field `(.+)`")
 PARAMETER = re.compile("(?:query|header|path) parameter '([^']{1,100})'")
