@@ -62,6 +62,9 @@ def test_every_operation_has_examples_that_hold(description: Any) -> None:
                 schema = {**media["schema"], "components": description["components"]}
                 for example in media["examples"].values():
                     jsonschema_rs.validate(schema, example["value"])
+                    if kind == "application/problem+json":
+                        assert example["value"]["status"] == int(status), (path, method)
+                        assert "{" not in str(example["value"]["sentences"].values()), (path, method)
         for kind, media in op.get("requestBody", {}).get("content", {}).items():
             assert media.get("examples"), (path, method)
             if kind.endswith("json"):

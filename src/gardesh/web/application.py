@@ -32,6 +32,7 @@ from gardesh.web import (
 )
 from gardesh.web.answer import on_deep, on_fault, on_http, on_problem
 from gardesh.web.description import finished
+from gardesh.web.problem_examples import filled
 from gardesh.web.report import Report
 from gardesh.web.request_form import Check, taken
 from gardesh.web.service import Service
@@ -110,7 +111,7 @@ def routes() -> list[Any]:
 def described(url: str = "https://node.example") -> Any:
     """The OpenAPI document of a node that clients call `url`."""
     made = Litestar(routes(), openapi_config=description(url), logging_config=None)
-    return finished(made.openapi_schema.to_schema())
+    return filled(finished(made.openapi_schema.to_schema()))
 
 
 def description(url: str) -> OpenAPIConfig:

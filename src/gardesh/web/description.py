@@ -29,18 +29,6 @@ OPEN: list[dict[str, list[str]]] = [{}]
 
 HEX = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 CASE = "9b74c9897bac770ffc029102a200c5de8a5c1a0fd1f9e6f1f2a4e3a0f0bb2c31"
-PROBLEM_EXAMPLE = {
-    "type": "urn:gardesh:problem:no-such-document",
-    "status": 404,
-    "code": "no-such-document",
-    "detail": f"There is no document {HEX} here.",
-    "sentences": {
-        "en": f"There is no document {HEX} here.",
-        "fa": f"سندی به شناسه‌ی {HEX} در اینجا نیست.",
-    },
-    "params": {"name": HEX},
-    "instance": "urn:uuid:8d6e1f40-3c1d-4d8f-9a35-1f4a9d1c7f10",
-}
 KEPT = "\0json:"
 
 
@@ -84,14 +72,13 @@ WRITES = 421
 
 def refuses(*statuses: int) -> dict[int, ResponseSpec]:
     """The problems that an operation can answer with: these, and what any can. Where who asks has to be known (401), it may be
-    known and have no rights (403)."""
+    known and have no rights (403). `problem_examples` gives each an example."""
     return {
         status: ResponseSpec(
             wire.ProblemDetails,
             generate_examples=False,
             description="A problem (RFC 9457).",
             media_type=PROBLEM,
-            examples=[Example(value=kept({**PROBLEM_EXAMPLE, "status": status}))],
         )
         for status in sorted({*statuses, *ANYWHERE, *((403,) if 401 in statuses else ())})
     }

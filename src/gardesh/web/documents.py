@@ -132,7 +132,11 @@ def accepted(told: Accepted) -> wire.Accepted:
                         "position": 41,
                         "recorded_at": "2026-01-05T09:00:00Z",
                         "case": CASE,
-                        "proof": [],
+                        "proof": [
+                            "oN2bWYy6wdGnp0Nhk1nYx2h4iNw4gkUoAQqhD2bQ7hI=",
+                            "m5hSYQ3rHk8lqhS0lHnZc1E8v2tO7j1sV0rYB6vQJ4k=",
+                            "Xb0cG3r8oYJqk9sWm2f5pT7uVhL4eN1aZdQyRxKjM6o=",
+                        ],
                     }
                 ],
             },

@@ -14,6 +14,7 @@ from gardesh.node import Node
 from gardesh.web import answer
 from gardesh.web.answer import NO_SUCH_RESOURCE
 from gardesh.web.description import HEX, OPEN, Tagged, finished, gives, refuses
+from gardesh.web.problem_examples import filled
 from gardesh.web.service import Asked, service_of
 
 
@@ -117,5 +118,5 @@ async def openapi(request: Asked) -> Response[bytes]:
     service_of(request).anonymous(request)
     state = request.app.state
     if "description" not in state:
-        state["description"] = msgspec.json.encode(finished(request.app.openapi_schema.to_schema()))
+        state["description"] = msgspec.json.encode(filled(finished(request.app.openapi_schema.to_schema())))
     return answer.tagged_bytes(request, state["description"], "application/json", "public, max-age=300")
