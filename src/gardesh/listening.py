@@ -12,8 +12,8 @@ ADDRESS_UNUSABLE = define(
     503,
     en="Nothing can be served at {host} port {port}: {reason}.",
     fa="در نشانی {host} درگاه {port} نمی‌توان چیزی عرضه کرد: {reason}.",
-    hint_en="Name another port, or stop what listens there.",
-    hint_fa="درگاه دیگری نام ببرید یا آنچه در آنجا گوش می‌دهد متوقف کنید.",
+    hint_en="Name another address or port, or stop what listens there.",
+    hint_fa="نشانی یا درگاه دیگری نام ببرید، یا آنچه در آنجا گوش می‌دهد متوقف کنید.",
 )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, event
 
 import stores
 from gardesh.model.document import parse
 from gardesh.model.problem import Problem
 from gardesh.record import schema
 from gardesh.record.log import Log
-from gardesh.record.store import Store
+from gardesh.record.store import HEAD, Store, schema_of
 from market import Market, contents, explains_itself
 from wrong_papers import signed
 
@@ -249,3 +252,82 @@ def test_a_database_that_holds_no_record_is_a_problem(url: str) -> None:
             Store(wrong)
         assert refusal.value.code == "store-unusable"
         assert word in refusal.value.sentence("en")
+
+
+def older(url: str) -> None:
+    """The record as an earlier version had it."""
+    store = Store(url, create=True)
+    with store.writing():
+        store.set("origin", b"one")
+        store.run("DROP INDEX documents_of_issuer")
+        store.run("DROP INDEX entries_undone")
+        store.run("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+
+
+def valid(store: Store, name: str) -> bool:
+    return bool(store.one("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(?)", name)[0])
+
+
+def test_an_older_record_is_migrated_while_a_service_goes_on_to_write(url: str) -> None:
+    """Indexes are made concurrently, and no migration waits for the writer's next pause, nor the writer for it."""
+    writer = Store(url, create=True)
+    older(url)
+    said: list[str] = []
+
+    def hear(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    over = threading.Event()
+    written: list[int] = []
+
+    def write() -> None:
+        while not over.is_set():
+            with writer.writing():
+                writer.set("count", b"%d" % len(written))
+            written.append(1)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        found = Store(url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+        over.set()
+        thread.join()
+    assert schema_of(url) == HEAD
+    assert valid(found, "documents_of_issuer")
+    assert valid(found, "entries_undone")
+    made = [text for text in said if "CREATE INDEX" in text]
+    assert made
+    assert all("CONCURRENTLY" in text for text in made)
+    assert written
+    assert found.setting("count") == b"%d" % (len(written) - 1)
+    found.close()
+    writer.close()
+
+
+def test_an_index_that_was_left_half_made_is_made_anew(url: str) -> None:
+    older(url)
+    half = Store(url, create=True)
+    half.close()
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('documents_of_issuer')"
+        )
+        other.execute("UPDATE alembic_version SET version_num = '0001'")
+    found = Store(url)
+    assert valid(found, "documents_of_issuer")
+    assert schema_of(url) == HEAD
+    found.close()
+
+
+def test_several_that_begin_to_migrate_do_it_once(url: str) -> None:
+    older(url)
+    with ThreadPoolExecutor(4) as pool:
+        stores_ = list(pool.map(lambda _: Store(url), range(4)))
+    assert {store.setting("origin") for store in stores_} == {b"one"}
+    assert schema_of(url) == HEAD
+    for store in stores_:
+        store.close()

@@ -8,12 +8,13 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from gardesh.model.jose import PrivateKey
 from gardesh.model.receipt import parse
 from gardesh.record.keys import KeyStore
 from gardesh.record.passphrase import OnePassphrase
+from gardesh.record.store import HEAD
 
 PASSPHRASE = "a-long-enough-passphrase"
 GARDESH = [str(Path(sys.executable).parent / "gardesh")]
@@ -234,6 +236,19 @@ def test_a_check_takes_nobodys_place_and_asks_for_no_passphrase(
             capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "listens already" in " ".join(done.stdout.split())
+
+
+def test_an_older_record_is_left_as_it_is_by_a_check_and_brought_up_by_upgrade(home: Path) -> None:
+    with closing(sqlite3.connect(home / "node.sqlite")) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '0006'")
+        raw.execute("DROP INDEX entries_undone")
+        raw.commit()
+        assert "store-older" in command(home, "serve", "--check", code=3)
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchone() == ("0006",)
+    assert json.loads(command(home, "--json", "upgrade")) == {"from": "0006", "to": HEAD}
+    assert "nothing was to be done" in command(home, "upgrade")
+    assert "could start here" in command(home, "serve", "--check", "--port", "0")
 
 
 @pytest.mark.parametrize("seed", range(4))

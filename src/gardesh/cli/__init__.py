@@ -31,6 +31,7 @@ from gardesh.cli import (
     retention_command,
     serve_command,
     show,
+    upgrade_command,
     witness_commands,
     worker_command,
 )
@@ -62,6 +63,7 @@ for command in (
     backup_commands.backup, backup_commands.restore, backup_commands.verify_restore, retention_command.retention,
 ):  # fmt: skip
     app.command()(command)
+app.command()(upgrade_command.upgrade)
 app.command()(serve_command.serve)
 app.command()(worker_command.worker)
 app.command()(peer_commands.recognise)

@@ -5,27 +5,41 @@ from __future__ import annotations
 import msgspec
 
 from gardesh.cli.home import blobs_at, home, keys, open_store, store_url
-from gardesh.listening import listen
-from gardesh.model.problem import Problem
+from gardesh.listening import ADDRESS_UNUSABLE, listen
+from gardesh.model.problem import Problem, define
 from gardesh.model.signer import Verifier
 from gardesh.node import NOT_A_NODE, begun
+from gardesh.record.database import without_password
 from gardesh.record.sealing import RECORD_LOCKED
 from gardesh.record.sealing_up import SEALED
+from gardesh.record.store import HEAD, schema_of
 from gardesh.web.configuration import Configuration
 from gardesh.web.cosigner import policy_of
+
+STORE_OLDER = define(
+    "store-older",
+    503,
+    en="The store {url} is of schema {stored}, and this version needs {known}; whoever opens it brings it there.",
+    fa="انباره‌ی {url} از طرح‌واره‌ی {stored} است و این نسخه {known} می‌خواهد؛ هر که آن را باز کند به‌روزش می‌کند.",
+    hint_en="`gardesh upgrade` does it ahead, while services go on.",
+    hint_fa="«gardesh upgrade» پیشاپیش این کار را می‌کند و خدمت‌ها به کار خود ادامه می‌دهند.",
+)
 
 
 def check_machine(made: Configuration) -> None:
     """Whether a service with this configuration could start here, as far as that can be seen without the passphrase of the
     keys: its address, its record, the store of attachments, and the files that it names. Who is elsewhere and may come back
-    (NATS, witnesses, other nodes, a collector) is not asked. The port is not taken: a service may be at it.
+    (NATS, witnesses, other nodes, a collector) is not asked. Nothing is changed, and the port is not taken: see `port_taken`.
 
-    Raises `address-unusable`, `not-a-node`, `store-unusable`, `record-locked`, `object-store-unusable`, `witness-policy-wrong`,
-    `jetstream-file-wrong`.
+    Raises `address-unusable`, `not-a-node`, `store-unusable`, `store-older`, `record-locked`, `object-store-unusable`,
+    `witness-policy-wrong`, `jetstream-file-wrong`.
     """
-    listen(made.listen.host, 0).close()
-    if store_url() is None:
+    check_address(made.listen.host, made.listen.port)
+    url = store_url()
+    if url is None:
         raise Problem(NOT_A_NODE, url=str(home()))
+    if (stored := schema_of(url)) < HEAD:
+        raise Problem(STORE_OLDER, url=without_password(url), stored=stored, known=HEAD)
     store = open_store()
     try:
         if not begun(store):
@@ -44,3 +58,20 @@ def check_machine(made: Configuration) -> None:
 
         for server in made.jetstream.servers:
             secrets_of(made.jetstream, server, lambda: None)
+
+
+def check_address(host: str, port: int) -> None:
+    """Whether the host is one of this machine. Raises `address-unusable`."""
+    try:
+        listen(host, 0).close()
+    except Problem as problem:
+        raise Problem(ADDRESS_UNUSABLE, host=host, port=port, reason=problem.worded("reason")) from None
+
+
+def port_taken(made: Configuration) -> bool:
+    """Whether somebody listens at the port: a service of this node that runs, or another program."""
+    try:
+        listen(made.listen.host, made.listen.port).close()
+    except Problem:
+        return True
+    return False

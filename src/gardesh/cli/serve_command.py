@@ -11,7 +11,7 @@ import typer
 from gardesh.cli import output
 from gardesh.cli.files import read_file
 from gardesh.cli.home import SERVE, blobs_at, home, open_node, open_replica
-from gardesh.cli.serve_check import check_machine
+from gardesh.cli.serve_check import check_machine, port_taken
 from gardesh.node import Node
 from gardesh.web import configuration
 from gardesh.web.application import described
@@ -65,13 +65,21 @@ def serve(
             msgspec.structs.replace(made, replica=Replica(replica_of)), "--replica-of"
         )
     if check:
-        check_machine(serve_at(made, host, port))
+        made = serve_at(made, host, port)
+        check_machine(made)
         if output.as_json():
             output.emit(msgspec.to_builtins(made))
-        output.say(
-            "The configuration is right, and a service could start here.",
-            "پیکربندی درست است و خدمت می‌تواند اینجا آغاز شود.",
-        )
+        if port_taken(made):
+            output.say(
+                "The configuration is right. At port {p} something listens already: this service, or another program.",
+                "پیکربندی درست است. در درگاه {p} هم‌اکنون چیزی گوش می‌دهد: همین خدمت یا برنامه‌ای دیگر.",
+                p=made.listen.port,
+            )
+        else:
+            output.say(
+                "The configuration is right, and a service could start here.",
+                "پیکربندی درست است و خدمت می‌تواند اینجا آغاز شود.",
+            )
         return
     made = serve_at(made, host, port)
     node: Node = open_replica(made.replica.of.rstrip("/")) if made.replica.of else open_node()

@@ -70,6 +70,10 @@ class Problem(Exception):
             )
         return self.kind.en.format_map(_Lenient(self.params))
 
+    def worded(self, param: str) -> Wording:
+        """A parameter of it, as it is said in both languages."""
+        return self._worded.get(param) or Wording(str(self.params[param]), str(self.params[param]))
+
     def reason(self) -> Wording:
         """Its sentence as the reason within another."""
         return Wording(self.sentence("en").rstrip("."), self.sentence("fa").rstrip("."))

@@ -8,6 +8,7 @@ write lock and waits for it. Reads outside a write see the last committed state.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ from sqlalchemy import Engine, Table
 
 from gardesh.model.problem import Problem, define
 from gardesh.record import schema
-from gardesh.record.database import STORE_UNUSABLE, Row, opened
+from gardesh.record.database import STORE_UNUSABLE, Row, first_line, opened
+from gardesh.record.online import ONLINE
 from gardesh.record.sealing import RECORD_LOCKED, RecordKeys, Sealing
 
 STORE_NEWER = define(
@@ -31,6 +33,8 @@ STORE_NEWER = define(
 HEAD = "0007"
 """The newest schema; a store with an earlier one is brought up to it when it is opened."""
 VERSION = "SELECT version_num FROM alembic_version"
+MIGRATING = 7104732
+"""The advisory lock of whoever migrates; the sequencer's is another, so that it goes on."""
 T = TypeVar("T")
 
 
@@ -61,7 +65,7 @@ class Store:
             raise Problem(STORE_NEWER, url=self.url, stored=stored, known=HEAD)
         if create or stored != HEAD:
             with self._usable():
-                migrate(self.database.engine())
+                migrate(self.database.engine(), online=not create)
         self.one("SELECT count(*) FROM settings")
 
     def unlock(self, keys: RecordKeys) -> Sealing:
@@ -202,11 +206,35 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the database to the newest schema (Alembic); harmless when it already is."""
+def migrate(engine: Engine, *, online: bool) -> None:
+    """Bring the database to the newest schema (Alembic); harmless when it already is. Idempotent: what was interrupted is gone
+    on with.
+
+    `online`: the record may be in use. On PostgreSQL other services then go on to write: each migration is a transaction of
+    its own, and indexes are made beside them (`record/online.py`). Of several that begin to migrate one does, the others
+    wait.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.connect() as connection:
-        config.attributes["connection"] = connection
+        config.attributes |= {"connection": connection, ONLINE: online}
+        if online and engine.dialect.name == "postgresql":
+            # By asking again and again: who waits for a lock has a snapshot, and the making of an index waits for that.
+            while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({MIGRATING})").scalar():
+                connection.rollback()
+                time.sleep(0.2)
+            connection.commit()
         command.upgrade(config, "head")
         connection.commit()
+
+
+def schema_of(url: str) -> str:
+    """The schema of a record, which stays as it is; empty for what is none. Raises `store-unusable`."""
+    database = opened(url)
+    try:
+        found = database.run(VERSION, ()).fetchone()
+        return str(found[0]) if found else ""
+    except database.errors as error:
+        raise Problem(STORE_UNUSABLE, url=database.shown, reason=first_line(error)) from error
+    finally:
+        database.close()

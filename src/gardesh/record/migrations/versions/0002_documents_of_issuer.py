@@ -2,12 +2,14 @@
 
 from alembic import op
 
+from gardesh.record.online import make_index
+
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    op.execute("CREATE INDEX IF NOT EXISTS documents_of_issuer ON documents (issuer, case_id)")
+    make_index("documents_of_issuer", "documents (issuer, case_id)")
 
 
 def downgrade() -> None:

@@ -6,6 +6,7 @@ Notices are a view: of documents that were accepted before, `gardesh rebuild` ma
 from alembic import op
 
 from gardesh.record import schema
+from gardesh.record.online import make_index
 
 revision = "0003"
 down_revision = "0002"
@@ -14,7 +15,7 @@ TABLES = (schema.notices, schema.consumers, schema.webhooks, schema.deliveries)
 
 def upgrade() -> None:
     schema.metadata.create_all(op.get_bind(), tables=list(TABLES))
-    op.execute("CREATE INDEX IF NOT EXISTS subjects_of_case ON subjects (case_id, about)")
+    make_index("subjects_of_case", "subjects (case_id, about)")
 
 
 def downgrade() -> None:

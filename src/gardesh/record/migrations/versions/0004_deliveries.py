@@ -2,13 +2,15 @@
 
 from alembic import op
 
+from gardesh.record.online import drop_index, make_index
+
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.execute("CREATE INDEX IF NOT EXISTS deliveries_of_channel ON deliveries (org, channel, id)")
-    op.execute("DROP INDEX IF EXISTS deliveries_of_org")
+    make_index("deliveries_of_channel", "deliveries (org, channel, id)")
+    drop_index("deliveries_of_org")
 
 
 def downgrade() -> None:

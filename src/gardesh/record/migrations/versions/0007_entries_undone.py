@@ -2,12 +2,14 @@
 
 from alembic import op
 
+from gardesh.record.online import make_index
+
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
-    op.execute("CREATE INDEX IF NOT EXISTS entries_undone ON entries (undone_at) WHERE undone_at IS NOT NULL")
+    make_index("entries_undone", "entries (undone_at) WHERE undone_at IS NOT NULL")
 
 
 def downgrade() -> None:
