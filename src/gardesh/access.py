@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -19,8 +19,10 @@ from gardesh.model.document import Envelope, parse
 from gardesh.model.pack import RegisterFile
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import Receipt
+from gardesh.model.slot import Erased
 from gardesh.node import NOT_READABLE, Node, shown
 from gardesh.record.cases import NO_SUCH_CASE
+from gardesh.record.erased import erased_of
 from gardesh.record.registers import NO_SUCH_ENTRY, NOWHERE, Row
 from gardesh.record.views import NO_SUCH_DOCUMENT, CaseRow, Views
 
@@ -141,6 +143,15 @@ class Access:
         if given:
             self.node.note_read(self.org, found.position, right, purpose, self.now)
         return data, version, found
+
+    def erased(self, found: Found) -> Erased | None:
+        """What a decision has erased of the fields of a document that may be read."""
+        gone = erased_of(self.node.store, found.position)
+        if gone is None:
+            return None
+        right = self.right(found)
+        fields = gone.fields if isinstance(right, str) else gone.fields.intersection(right)
+        return replace(gone, fields=fields) if fields else None
 
     def receipt(self, name: str) -> Receipt:
         """The receipt, for who may read anything of the document: under the newest checkpoint that witnesses have cosigned,

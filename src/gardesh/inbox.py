@@ -121,11 +121,11 @@ class Inbox:
         return upto
 
 
-def record(access: Access, channel: str, first: int, last: int, outcome: str) -> None:
-    """Put a delivery on record, in the open transaction."""
+def record(access: Access, channel: str, first: int, last: int, outcome: str, said: str = "") -> None:
+    """Put a delivery on record, in the open transaction: its outcome, a word, and behind it what was answered, if it was said."""
     access.node.store.run(
         'INSERT INTO deliveries (at, org, channel, "first", "last", outcome) VALUES (?, ?, ?, ?, ?, ?)',
-        access.now, access.org, channel, first, last, outcome,
+        access.now, access.org, channel, first, last, f"{outcome} {said[:200]}".rstrip(),
     )  # fmt: skip
 
 

@@ -137,10 +137,12 @@ class Subscriptions:
             " ORDER BY id DESC LIMIT ?",
             org, f"webhook:{name}", (1 << 63) - 1 if before is None else before, limit + 1,
         )  # fmt: skip
-        told = [
-            {"at": iso(at), "first": first, "last": last, "outcome": outcome}
-            for _, at, first, last, outcome in rows[:limit]
-        ]
+        told = []
+        for _, at, first, last, stored in rows[:limit]:
+            outcome, _, said = stored.partition(" ")
+            told.append(
+                {"at": iso(at), "first": first, "last": last, "outcome": outcome, "said": said or None}
+            )
         return told, rows[limit - 1][0] if len(rows) > limit else None
 
     # -- sending ------------------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ class Subscriptions:
                 f"{_WHERE} AND acked = ? AND state = ? AND attempts = ? AND next_at = ?",
                 acked, state, attempts, dead, next_at, said[:200], hook.id, hook.acked, hook.state, hook.attempts, hook.next_at,
             )  # fmt: skip
-            record(hook.access(self.node, now), f"webhook:{hook.id}", sent.upto, sent.upto, outcome)
+            record(hook.access(self.node, now), f"webhook:{hook.id}", sent.upto, sent.upto, outcome, said)
 
 
 def _read(row: Any) -> Webhook:

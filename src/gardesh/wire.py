@@ -338,6 +338,7 @@ class Delivery(Struct):
     first: int
     last: int
     outcome: str
+    said: Annotated[str | None, Meta(description="What was answered: a status, or why nothing was.")] = None
 
 
 class Deliveries(Struct):

@@ -129,6 +129,10 @@ def test_a_field_is_gone_and_all_else_stands() -> None:
     ]
     assert SECRET.encode() not in b"".join(decoded(d) for t in after.values() for d in t.split(b"~"))
     assert found(market) == [(application, ("note",), by)]
+    for org, told in (("ali", ({"note"}, by)), ("health", None)):
+        access = Access(market.node, org, market.now)
+        gone = access.erased(access.found(application)[0])
+        assert (None if gone is None else (gone.fields, gone.at)) == told, org  # of what may be read
     assert Views(market.store, market.node.library).slots(case) == states
     assert views_of(market) == views
     market.node.sequencer.cases.forget()

@@ -91,6 +91,7 @@ def state(served: Served, org: str = "neighbour") -> dict[str, Any]:
 
 def outcomes(served: Served, name: str, org: str = "neighbour") -> list[str]:
     told = served.by(org).get(f"/v1/webhooks/{name}/deliveries").json()["deliveries"]
+    assert all(d["said"] for d in told)
     return [d["outcome"] for d in reversed(told)]
 
 

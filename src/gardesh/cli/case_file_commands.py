@@ -107,8 +107,8 @@ def verify(
             )
             if found.reader is not None and (found.in_part or found.unshown):
                 output.say(
-                    "Made for {r}: {p} documents are shown in part, {n} are left out; what these say is not checked.",
-                    "برای {r} ساخته شده است: {p} سند در بخشی نشان داده شده و {n} سند کنار گذاشته شده است؛ محتوای این‌ها وارسی نمی‌شود.",
+                    "Made for {r}: {p} shown in part, {n} left out. What is shown is checked; what is not shown cannot be.",
+                    "برای {r}: {p} سند در بخشی نشان داده شده و {n} کنار گذاشته شده است. تنها آنچه نشان داده شده وارسی شده است.",
                     r=found.reader,
                     p=found.in_part,
                     n=len(found.unshown),

@@ -19,6 +19,7 @@ from gardesh.model.disclosure import names_something
 from gardesh.model.document import Envelope, parse
 from gardesh.model.problem import Problem, define
 from gardesh.node import Node
+from gardesh.record.erased import erased_of
 from gardesh.record.views import Views
 
 NO_SUCH_FIELD = define(
@@ -66,6 +67,9 @@ def show(
         typer.echo(data.decode())
         return None
     told = {"position": position, "recorded_at": at, "case": case_id, **content(parse(data))}
+    gone = erased_of(views.store, position)
+    if gone is not None and gone.fields:
+        told |= {"erased": sorted(gone.fields), "erased_by": gone.at}
     return tell_document(told)
 
 
@@ -157,6 +161,8 @@ FIELDS = {
     "act": ("act", "کنش"),
     "outcome": ("outcome", "نتیجه"),
     "right": ("may read", "حق خواندن"),
+    "erased": ("erased", "پاک‌شده"),
+    "erased_by": ("by position", "با تصمیم جایگاه"),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
@@ -10,10 +11,11 @@ from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import PathParameter, QueryParameter
 
 from gardesh import wire
-from gardesh.access import Access
+from gardesh.access import Access, Found
 from gardesh.intake import Accepted, Answer
 from gardesh.model.calendar import iso
 from gardesh.model.problem import Problem, define
+from gardesh.model.slot import Erased
 from gardesh.web import answer, malformed, paging
 from gardesh.web.answer import MEDIA_TYPE
 from gardesh.web.description import (
@@ -189,18 +191,23 @@ def item(told: Answer, number: int, lang: str) -> wire.BundleItem:
 )
 async def read(request: Asked, name: Name, purpose: Purpose) -> Response[bytes]:
     """As far as a step of the case gives the right; still under the issuer's signature. The read is on record before the
-    answer is sent; HEAD gives nothing, and is none. A document that may not be read is as if it were not there."""
+    answer is sent; HEAD gives nothing, and is none. Of what was erased, Gardesh-Erased names the fields, and
+    Gardesh-Erased-By the position of the decision. A document that may not be read is as if it were not there."""
     tags, given = answer.held(request), answer.gives_body(request)
 
-    def question(access: Access) -> tuple[bytes, str, Any]:
-        return access.read(name, purpose, frozenset(tag.strip('"') for tag in tags), given)
+    def question(access: Access) -> tuple[bytes, str, Found, Erased | None]:
+        read = access.read(name, purpose, frozenset(tag.strip('"') for tag in tags), given)
+        return *read, access.erased(read[2])
 
-    data, version, found = await service_of(request).ask(request, question)
+    data, version, found, gone = await service_of(request).ask(request, question)
     headers = {
         "etag": f'"{version}"',
         "cache-control": answer.PRIVATE,
         "gardesh-position": str(found.position),
     }
+    if gone is not None:
+        headers["gardesh-erased"] = ",".join(quote(field, safe="/") for field in sorted(gone.fields))
+        headers["gardesh-erased-by"] = str(gone.at)
     if not data:
         return Response(b"", status_code=304, headers=headers, media_type=SD_JWT)
     return Response(data, media_type=SD_JWT, headers=headers)

@@ -115,7 +115,22 @@ async def resume(request: Asked, name: Id, data: JSONBody[wire.Resume]) -> Respo
         **gives(
             wire.Deliveries,
             {
-                "deliveries": [{"at": "2026-01-05T09:00:01Z", "first": 117, "last": 117, "outcome": "taken"}],
+                "deliveries": [
+                    {
+                        "at": "2026-01-05T09:00:07Z",
+                        "first": 117,
+                        "last": 117,
+                        "outcome": "taken",
+                        "said": "204",
+                    },
+                    {
+                        "at": "2026-01-05T09:00:01Z",
+                        "first": 117,
+                        "last": 117,
+                        "outcome": "failed",
+                        "said": "answered 500",
+                    },
+                ],
                 "next": None,
             },
             says="The newest first: taken, failed, dead, gone.",
