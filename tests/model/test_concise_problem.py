@@ -42,3 +42,18 @@ def test_a_hint_follows_the_sentence() -> None:
 def test_titles_are_those_of_scrapi(problem: Problem, title: str) -> None:
     assert concise_problem.title(problem) == title
     assert cbor2.loads(concise_problem.encode(problem))[-1] == title
+
+
+def test_what_was_written_is_read() -> None:
+    problem = Problem(merkle.INCLUSION_INVALID, "/a", index=1, size=2)
+    told = concise_problem.read(concise_problem.encode(problem))
+    assert (told.code, told.status, told.pointer) == (problem.code, problem.kind.status, "/a")
+    assert told.en == f"{problem.sentence('en')} {problem.hint('en')}"
+    assert told.fa == problem.sentence("fa")
+
+
+@pytest.mark.parametrize("other", [[], {}, {-2: "no", "urn:gardesh:problem": {"code": "x"}}, "text"])
+def test_what_others_write_is_not_read(other: object) -> None:
+    with pytest.raises(Problem) as caught:
+        concise_problem.read(cbor2.dumps(other))
+    assert caught.value.code == "cbor-malformed"

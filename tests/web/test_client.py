@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,16 @@ import pytest
 from served import Served, serving, until
 
 from gardesh import wire
-from gardesh.client import AsyncClient, Client, Refused, Signature, Token, Unexpected
+from gardesh.client import AsyncClient, Client, ClientCredentials, Refused, Signature, Token, Unexpected
 from gardesh.client import call as calls
 from gardesh.client.retrying import pause
 from gardesh.exchange import case_file_check
+from gardesh.model import concise_problem, cose_receipt, signed_statement
 from gardesh.model.calendar import iso
+from gardesh.model.cbor import encode
 from gardesh.model.document import parse
+from gardesh.model.entry import decode_bundle, entry_hash
+from gardesh.model.policy import Group
 from gardesh.model.problem import Problem
 from market import DAY, Market, application, key_of, licence
 
@@ -368,6 +374,164 @@ def test_an_upload_that_becomes_something_else_is_not_taken(area: Served) -> Non
     who = Token("ali", key_of("ali"), clock=area.seconds)
     with Client(area.url, who, transport=Lying(uploads=other)) as node, pytest.raises(Unexpected):
         node.upload(io.BytesIO(b"hello"))
+
+
+def test_what_is_no_private_key_is_told_at_once(tmp_path: Path) -> None:
+    key = key_of("ali")
+    assert Signature(key).key is key
+    wrong: list[Any] = ["city", b"city", tmp_path, key.public, {"kty": "EC"}, None]
+    for given in wrong:
+        with pytest.raises(TypeError, match=f"a private key of gardesh .*, not {type(given).__name__}"):
+            Signature(given)
+        with pytest.raises(TypeError, match="Token takes a private key"):
+            Token("city", given)
+        if given is not None:
+            with pytest.raises(TypeError, match="ClientCredentials takes a private key"):
+                ClientCredentials("https://authority.example/token", "city", key=given)
+    with pytest.raises(TypeError, match="not str"):
+        Signature("city", key)  # type: ignore[arg-type]
+
+
+def test_an_upload_is_cancelled(area: Served) -> None:
+    with client(area, "ali") as ali:
+        upload = ali.begin_upload()
+        ali.run(calls.append(upload.id, 0, b"a part", False))
+        ali.cancel_upload(upload)
+        for gone in (ali.cancel_upload, lambda u: ali.upload(io.BytesIO(b"a part of it"), u)):
+            with pytest.raises((Refused, Unexpected)):
+                gone(upload)
+
+
+class LosingDeletes(httpx.HTTPTransport):
+    """The first answer to a removal never comes: it was carried out."""
+
+    lost = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if request.method == "DELETE" and not self.lost:
+            self.lost = True
+            response.read()
+            raise httpx.ReadError("cut off")
+        return response
+
+
+def test_a_removal_whose_answer_was_lost_is_a_removal(area: Served) -> None:
+    with client(area, "ali", transport=LosingDeletes()) as ali:
+        ali.cancel_upload(ali.begin_upload())
+        with pytest.raises(Refused) as caught:
+            ali.cancel_upload(wire.Upload("0" * 32, 0, None))
+        assert caught.value.status == 404
+
+
+@pytest.fixture
+def hooked(tmp_path: Path) -> Iterator[Served]:
+    """A market whose node may send to this machine, where nobody takes anything."""
+    market = Market()
+    market.area()
+    allowed = '[webhooks]\nallow_http = true\nallow_networks = ["127.0.0.0/8"]\n[limits]\nrate = 0\n'
+    with serving(market, tmp_path, allowed) as served:
+        yield served
+
+
+def test_webhooks_are_made_sent_to_and_removed(hooked: Served) -> None:
+    with client(hooked, "neighbour") as neighbour:
+        before = neighbour.inbox().upto
+        made = neighbour.make_webhook("http://127.0.0.1:9/hook", ["member"])
+        assert made.secret.startswith("whsec_")
+        assert [(h.id, h.roles, h.state) for h in neighbour.webhooks()] == [(made.id, ["member"], "active")]
+        assert list(neighbour.deliveries(made.id)) == []
+        sent = neighbour.resume_webhook(made.id, -1)
+        assert sent.acked < before
+        until(lambda: [d.outcome for d in neighbour.deliveries(made.id)] == ["failed"])
+        assert neighbour.resume_webhook(made.id).state == "active"
+        neighbour.remove_webhook(made.id)
+        assert neighbour.webhooks() == []
+        for gone in (
+            neighbour.remove_webhook,
+            neighbour.resume_webhook,
+            lambda w: list(neighbour.deliveries(w)),
+        ):
+            with pytest.raises(Refused) as caught:
+                gone(made.id)
+            assert caught.value.status == 404
+
+
+def test_webhooks_on_an_event_loop(hooked: Served) -> None:
+    async def work() -> None:
+        who = Token("neighbour", key_of("neighbour"), clock=hooked.seconds)
+        async with AsyncClient(hooked.url, who) as neighbour:
+            made = await neighbour.make_webhook("http://127.0.0.1:9/hook")
+            assert [h.id for h in await neighbour.webhooks()] == [made.id]
+            assert (await neighbour.resume_webhook(made.id)).id == made.id
+            assert [d async for d in neighbour.deliveries(made.id)] == []
+            await neighbour.remove_webhook(made.id)
+            assert await neighbour.webhooks() == []
+            upload = await neighbour.begin_upload()
+            await neighbour.cancel_upload(upload)
+            with pytest.raises(Refused):
+                await neighbour.cancel_upload(upload)
+
+    asyncio.run(work())
+
+
+def test_the_log_is_read_tile_by_tile(area: Served) -> None:
+    with Client(area.url) as anybody:
+        head = area.market.policy.verify(anybody.checkpoint()).head
+        hashes = anybody.tile(0, 0, head.size)
+        entries = decode_bundle(anybody.entries(0, head.size))
+        assert hashes == b"".join(entry_hash(e.digest, e.recorded_at) for e in entries)
+        for beyond in (lambda: anybody.tile(0, 0), lambda: anybody.entries(1)):
+            with pytest.raises(Refused) as caught:
+                beyond()
+            assert caught.value.code == "tile-path-unknown"
+
+    async def work() -> bytes:
+        async with AsyncClient(area.url) as anybody:
+            assert await anybody.entries(0, 1)
+            return await anybody.tile(0, 0, head.size)
+
+    assert asyncio.run(work()) == hashes
+
+
+def test_a_statement_is_registered_and_its_receipt_verified(area: Served) -> None:
+    first, second = area.do(lambda m: [m.paper(o, "application", application(o)) for o in ("ali", "sara")])
+    made = signed_statement.make(first, key_of("ali"))
+    other = signed_statement.make(second, key_of("sara"))
+    with Client(area.url, policy=area.market.policy) as node:
+        receipt = node.register(made.encode())
+        proven = cose_receipt.verify_by(receipt, made.document.digest, area.market.policy)
+        assert area.do(lambda m: m.node.sequencer.size) == proven.position + 1
+        with pytest.raises(Refused) as caught:
+            node.register(b"nothing")
+        assert caught.value.code.startswith("cbor-")
+        assert caught.value.status == 400
+        assert caught.value.details.sentences.fa != caught.value.details.sentences.en
+    with (
+        Client(area.url, policy=area.market.policy, transport=Lying(entries=lambda _: receipt)) as node,
+        pytest.raises(Problem) as of_another,
+    ):
+        node.register(other.encode())
+    assert of_another.value.code == "cose-receipt-of-another-document"
+
+    witnessed = replace(area.market.policy, quorum=Group("some", 0, ()))
+    with Client(area.url, policy=witnessed) as node, pytest.raises(Problem) as unwitnessed:
+        node.register(made.encode())
+    assert unwitnessed.value.code == "cose-receipt-unwitnessed"
+
+    async def work() -> bytes:
+        async with AsyncClient(area.url, policy=area.market.policy) as node:
+            return await node.register(made.encode())
+
+    assert cose_receipt.verify_by(asyncio.run(work()), made.document.digest, area.market.policy) == proven
+
+
+def test_a_concise_problem_that_no_node_writes_is_not_read() -> None:
+    for told in ([], {}, {-2: "no", "urn:gardesh:problem": {"code": "x"}}, {"urn:gardesh:problem": 1}):
+        kind = {"content-type": concise_problem.MEDIA_TYPE}
+        request = httpx.Request("POST", "https://node.example/entries")
+        answer = httpx.Response(400, content=encode(told), headers=kind, request=request)
+        assert isinstance(calls.problem_of(answer), Unexpected)
 
 
 def test_pages_that_lead_in_a_circle_end(area: Served) -> None:

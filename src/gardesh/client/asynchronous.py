@@ -19,6 +19,7 @@ from gardesh.client.signing import Signature, Tokens
 from gardesh.model.document import sign
 from gardesh.model.jose import SigningKey
 from gardesh.model.policy import Policy
+from gardesh.model.tile import WIDTH
 from gardesh.record.clock import salt
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class AsyncClient:
 
     async def run(self, asked: Call[T]) -> T:
         """Ask, and read the answer. Raises `Refused`, `Unexpected`, and what httpx raises when no answer comes."""
+        lost = False
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1 or not asked.repeatable
             try:
@@ -73,9 +75,10 @@ class AsyncClient:
             except httpx.TransportError:
                 if last:
                     raise
+                lost = True
                 await asyncio.sleep(pause(attempt, None))
                 continue
-            if response.is_success:
+            if calls.settled(asked, response, lost):
                 return asked.read(response)
             if last or response.status_code not in (429, 503):
                 break
@@ -223,6 +226,36 @@ class AsyncClient:
             except httpx.TransportError:
                 await asyncio.sleep(pause(3, None))
 
+    # -- webhooks -----------------------------------------------------------------------------------------
+
+    async def make_webhook(self, url: str, roles: Sequence[str] | None = None) -> wire.NewWebhook:
+        """Have notices sent to a URL, from now on: of these roles, or of all that are held. The secret is told this once."""
+        return await self.run(calls.make_webhook(url, roles))
+
+    async def webhooks(self) -> list[wire.Webhook]:
+        """The caller's webhooks, and how the last attempt of each went."""
+        return (await self.run(calls.get("/v1/webhooks", wire.Webhooks))).webhooks
+
+    async def remove_webhook(self, webhook: str) -> None:
+        """Have notices sent there no more."""
+        await self.run(calls.remove_webhook(webhook))
+
+    async def resume_webhook(self, webhook: str, after: int | None = None) -> wire.Webhook:
+        """A paused webhook goes on; with `after`, everything behind that notice is sent again."""
+        return await self.run(calls.resume_webhook(webhook, after))
+
+    async def deliveries(self, webhook: str) -> AsyncIterator[wire.Delivery]:
+        """What was sent to a webhook, the newest attempt first."""
+        cursor: str | None = None
+        while True:
+            page = await self.run(
+                calls.get(f"/v1/webhooks/{webhook}/deliveries", wire.Deliveries, cursor=cursor)
+            )
+            for each in page.deliveries:
+                yield each
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
+
     # -- registers, log, attachments ----------------------------------------------------------------------
 
     async def entry(self, register: str, key: str, as_of: str | None = None) -> wire.Entry:
@@ -234,7 +267,20 @@ class AsyncClient:
 
     async def checkpoint(self) -> bytes:
         """The newest signed checkpoint."""
-        return await self.run(calls.tile("checkpoint"))
+        return await self.run(calls.checkpoint())
+
+    async def tile(self, level: int, index: int, width: int = WIDTH) -> bytes:
+        """The hashes of a tile of the log (C2SP tlog-tiles), `width` of them: full ones have 256 and never change."""
+        return await self.run(calls.tile(level, index, width))
+
+    async def entries(self, index: int, width: int = WIDTH) -> bytes:
+        """A bundle of the log's entries: those below tile `index` of level 0. `entry.decode_bundle` reads it."""
+        return await self.run(calls.entries(index, width))
+
+    async def register(self, statement: bytes) -> bytes:
+        """Register a COSE Signed Statement (SCITT): the document in it is submitted as any other. Returns a COSE receipt;
+        none has witnesses, so one is refused under a policy that asks for some: `cose-receipt-unwitnessed`."""
+        return await self.run(calls.register(statement, self.policy))
 
     async def begin_upload(self) -> wire.Upload:
         """A new upload: what to give to `upload`, and to give again if that was cut off."""
@@ -260,6 +306,10 @@ class AsyncClient:
                     raise Unexpected("the node has taken something else than was sent")
                 return told
             offset, part = offset + len(part), following
+
+    async def cancel_upload(self, upload: wire.Upload) -> None:
+        """Have what was sent of an upload removed, if it is not whole yet."""
+        await self.run(calls.cancel(upload.id))
 
     async def download(
         self, document: str, digest: str, purpose: str, first: int = 0

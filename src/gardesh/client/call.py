@@ -12,14 +12,18 @@ import httpx
 import msgspec
 
 from gardesh import wire
-from gardesh.model import claims
+from gardesh.model import claims, concise_problem, cose_receipt, signed_statement
 from gardesh.model.calendar import iso, parse_instant
+from gardesh.model.canonical import Limits
 from gardesh.model.claim_elsewhere import SlotName
 from gardesh.model.policy import Policy
+from gardesh.model.problem import Problem
 from gardesh.model.receipt import Receipt, parse, verify
+from gardesh.model.tile import entries_path, tile_path
 
 T = TypeVar("T")
 SD_JWT = "application/vc+sd-jwt"
+JSON = {"content-type": "application/json"}
 MEMBERS = frozenset(
     ("@context", "type", "issuer", "validFrom", "validUntil", "circulation", "relatedResource", "attachments")
 )
@@ -59,9 +63,22 @@ def problem_of(response: httpx.Response) -> Exception:
     try:
         if kind == "application/problem+json":
             return Refused(msgspec.json.decode(response.content, type=wire.ProblemDetails))
-    except msgspec.MsgspecError:
+        if kind == concise_problem.MEDIA_TYPE:
+            return Refused(details_of(concise_problem.read(response.content)))
+    except (msgspec.MsgspecError, Problem):
         pass
     return Unexpected(f"{response.request.method} {response.request.url.path}: {response.status_code} {kind}")
+
+
+def details_of(told: concise_problem.Concise) -> wire.ProblemDetails:
+    """A refusal of SCITT's resources as the others have it; its `detail` is English."""
+    kind, sentences = f"urn:gardesh:problem:{told.code}", wire.Texts(told.en, told.fa)
+    return wire.ProblemDetails(kind, told.status, told.code, told.en, sentences, told.pointer)
+
+
+def settled(asked: Call[T], response: httpx.Response, lost: bool) -> bool:
+    """Whether this answers what was asked: also "not there" to a removal whose first answer was `lost` on the way."""
+    return response.is_success or (lost and asked.method == "DELETE" and response.status_code == 404)
 
 
 def typed(shape: type[T]) -> Callable[[httpx.Response], T]:
@@ -114,9 +131,7 @@ def submit_all(documents: Sequence[bytes], policy: Policy | None) -> Call[wire.B
         return told
 
     content = msgspec.json.encode([d.decode() for d in documents])
-    return Call(
-        "POST", "/v1/documents/bundle", read, content=content, headers={"content-type": "application/json"}
-    )
+    return Call("POST", "/v1/documents/bundle", read, content=content, headers=JSON)
 
 
 def proven(
@@ -195,9 +210,7 @@ def entry(register: str, key: str, as_of: str | None) -> Call[wire.Entry]:
 
 def draft(wanted: wire.DraftWanted) -> Call[wire.Draft]:
     content = msgspec.json.encode(wanted)
-    return Call(
-        "POST", "/v1/drafts", typed(wire.Draft), content=content, headers={"content-type": "application/json"}
-    )
+    return Call("POST", "/v1/drafts", typed(wire.Draft), content=content, headers=JSON)
 
 
 def begin_upload() -> Call[wire.Upload]:
@@ -234,8 +247,50 @@ def cancel(upload: str) -> Call[None]:
     return Call("DELETE", f"/v1/uploads/{upload}", lambda r: None)
 
 
-def tile(path: str) -> Call[bytes]:
-    return Call("GET", f"/log/{path}", lambda r: r.content)
+def checkpoint() -> Call[bytes]:
+    return Call("GET", "/log/checkpoint", lambda r: r.content)
+
+
+def tile(level: int, index: int, width: int) -> Call[bytes]:
+    return Call("GET", f"/log/{tile_path(level, index, width)}", lambda r: r.content)
+
+
+def entries(index: int, width: int) -> Call[bytes]:
+    return Call("GET", f"/log/{entries_path(index, width)}", lambda r: r.content)
+
+
+def register(statement: bytes, policy: Policy | None) -> Call[bytes]:
+    """Register a Signed Statement; with `policy`, the receipt is verified against the document in it."""
+
+    def read(response: httpx.Response) -> bytes:
+        if policy is not None:
+            sent = signed_statement.read(statement, Limits(size=len(statement)))
+            cose_receipt.verify_by(response.content, sent.document.digest, policy)
+        return response.content
+
+    return Call("POST", "/entries", read, content=statement, headers={"content-type": "application/cose"})
+
+
+def make_webhook(url: str, roles: Sequence[str] | None) -> Call[wire.NewWebhook]:
+    """Not repeatable: sent twice it may make two."""
+    wanted = wire.WebhookWanted(url, list(roles) if roles is not None else None)
+    content = msgspec.json.encode(wanted)
+    return Call(
+        "POST", "/v1/webhooks", typed(wire.NewWebhook), content=content, headers=JSON, repeatable=False
+    )
+
+
+def remove_webhook(name: str) -> Call[None]:
+    return Call("DELETE", f"/v1/webhooks/{name}", lambda r: None)
+
+
+def resume_webhook(name: str, after: int | None) -> Call[wire.Webhook]:
+    """With `after` not repeatable: sent twice, notices would go out once more than was asked."""
+    content = msgspec.json.encode(wire.Resume(after))
+    return Call(
+        "POST", f"/v1/webhooks/{name}/resume", typed(wire.Webhook), content=content, headers=JSON,
+        repeatable=after is None,
+    )  # fmt: skip
 
 
 def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str, now: int) -> dict[str, Any]:
@@ -277,8 +332,7 @@ def checked(told: wire.Draft, wanted: wire.DraftWanted, org: str, now: int) -> d
 
 def ack(upto: int, consumer: str) -> Call[wire.Acked]:
     content = msgspec.json.encode(wire.Ack(upto, consumer))
-    headers = {"content-type": "application/json"}
-    return Call("POST", "/v1/inbox/ack", typed(wire.Acked), content=content, headers=headers)
+    return Call("POST", "/v1/inbox/ack", typed(wire.Acked), content=content, headers=JSON)
 
 
 def notice(data: str) -> wire.Notice:

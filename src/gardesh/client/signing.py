@@ -23,14 +23,26 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 Flow = Generator[httpx.Request, httpx.Response, None]
 
 
+def private(taker: str, key: SigningKey) -> SigningKey:
+    """The key, if it signs. Raises TypeError at once, instead of at the first request: what is passed as a key is easily an
+    organisation's name, a public key or the path of a file."""
+    if not callable(getattr(key, "sign", None)) or not isinstance(getattr(key, "kid", None), str):
+        raise TypeError(
+            f"{taker} takes a private key of gardesh (a SigningKey, as KeyStore.load gives it), not {type(key).__name__}"
+        )
+    return key
+
+
 class Signature(httpx.Auth):
     """Signs each request with the organisation's key (RFC 9421), its body by a digest. For few requests, or for a node's
-    peers; a token costs the node less."""
+    peers; a token costs the node less. The organisation is not named: the node knows whose the key is.
+
+    Raises TypeError for anything but a private key."""
 
     requires_request_body = True
 
     def __init__(self, key: SigningKey, clock: Callable[[], float] = time.time) -> None:
-        self.key, self.clock = key, clock
+        self.key, self.clock = private("Signature", key), clock
 
     def auth_flow(self, request: httpx.Request) -> Flow:
         if request.content:
@@ -119,7 +131,7 @@ class Token(Tokens):
         self, org: str, key: SigningKey, roles: Iterable[str] = (), clock: Callable[[], float] = time.time
     ) -> None:
         super().__init__(clock)
-        self.org, self.key, self.roles = org, key, " ".join(sorted(roles))
+        self.org, self.key, self.roles = org, private("Token", key), " ".join(sorted(roles))
 
     def _asking(self, place: str) -> httpx.Request:
         return token_request(self.org, self.key, place, self.roles.split(), int(self.clock()))
@@ -138,6 +150,8 @@ class ClientCredentials(Tokens):
     ) -> None:  # fmt: skip
         if (secret is None) == (key is None):
             raise ValueError("either a secret or a key")
+        if key is not None:
+            private("ClientCredentials", key)
         super().__init__(clock)
         self.token_endpoint, self.client_id, self.secret, self.key = token_endpoint, client_id, secret, key
         self.scope, self.audience = " ".join(sorted(scope)), audience

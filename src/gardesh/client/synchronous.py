@@ -18,6 +18,7 @@ from gardesh.client.signing import Signature, Tokens
 from gardesh.model.document import sign
 from gardesh.model.jose import SigningKey
 from gardesh.model.policy import Policy
+from gardesh.model.tile import WIDTH
 from gardesh.record.clock import salt
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Client:
 
     def run(self, asked: Call[T]) -> T:
         """Ask, and read the answer. Raises `Refused`, `Unexpected`, and what httpx raises when no answer comes."""
+        lost = False
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1 or not asked.repeatable
             try:
@@ -72,9 +74,10 @@ class Client:
             except httpx.TransportError:
                 if last:
                     raise
+                lost = True
                 time.sleep(pause(attempt, None))
                 continue
-            if response.is_success:
+            if calls.settled(asked, response, lost):
                 return asked.read(response)
             if last or response.status_code not in (429, 503):
                 break
@@ -211,6 +214,33 @@ class Client:
             except httpx.TransportError:
                 time.sleep(pause(3, None))
 
+    # -- webhooks -----------------------------------------------------------------------------------------
+
+    def make_webhook(self, url: str, roles: Sequence[str] | None = None) -> wire.NewWebhook:
+        """Have notices sent to a URL, from now on: of these roles, or of all that are held. The secret is told this once."""
+        return self.run(calls.make_webhook(url, roles))
+
+    def webhooks(self) -> list[wire.Webhook]:
+        """The caller's webhooks, and how the last attempt of each went."""
+        return (self.run(calls.get("/v1/webhooks", wire.Webhooks))).webhooks
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Have notices sent there no more."""
+        self.run(calls.remove_webhook(webhook))
+
+    def resume_webhook(self, webhook: str, after: int | None = None) -> wire.Webhook:
+        """A paused webhook goes on; with `after`, everything behind that notice is sent again."""
+        return self.run(calls.resume_webhook(webhook, after))
+
+    def deliveries(self, webhook: str) -> Iterator[wire.Delivery]:
+        """What was sent to a webhook, the newest attempt first."""
+        cursor: str | None = None
+        while True:
+            page = self.run(calls.get(f"/v1/webhooks/{webhook}/deliveries", wire.Deliveries, cursor=cursor))
+            yield from page.deliveries
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
+
     # -- registers, log, attachments ----------------------------------------------------------------------
 
     def entry(self, register: str, key: str, as_of: str | None = None) -> wire.Entry:
@@ -222,7 +252,20 @@ class Client:
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint."""
-        return self.run(calls.tile("checkpoint"))
+        return self.run(calls.checkpoint())
+
+    def tile(self, level: int, index: int, width: int = WIDTH) -> bytes:
+        """The hashes of a tile of the log (C2SP tlog-tiles), `width` of them: full ones have 256 and never change."""
+        return self.run(calls.tile(level, index, width))
+
+    def entries(self, index: int, width: int = WIDTH) -> bytes:
+        """A bundle of the log's entries: those below tile `index` of level 0. `entry.decode_bundle` reads it."""
+        return self.run(calls.entries(index, width))
+
+    def register(self, statement: bytes) -> bytes:
+        """Register a COSE Signed Statement (SCITT): the document in it is submitted as any other. Returns a COSE receipt;
+        none has witnesses, so one is refused under a policy that asks for some: `cose-receipt-unwitnessed`."""
+        return self.run(calls.register(statement, self.policy))
 
     def begin_upload(self) -> wire.Upload:
         """A new upload: what to give to `upload`, and to give again if that was cut off."""
@@ -248,6 +291,10 @@ class Client:
                     raise Unexpected("the node has taken something else than was sent")
                 return told
             offset, part = offset + len(part), following
+
+    def cancel_upload(self, upload: wire.Upload) -> None:
+        """Have what was sent of an upload removed, if it is not whole yet."""
+        self.run(calls.cancel(upload.id))
 
     def download(self, document: str, digest: str, purpose: str, first: int = 0) -> Iterator[bytes]:
         """An attachment, a piece at a time, from byte `first` on. Compare the whole with its digest."""

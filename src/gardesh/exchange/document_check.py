@@ -13,7 +13,6 @@ from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import Recorded
 from gardesh.model.receipt import parse as parse_receipt
 from gardesh.model.receipt import verify as verify_receipt
-from gardesh.model.signer import SignatureType
 
 NO_KEY = define(
     "document-key-not-given",
@@ -30,14 +29,6 @@ LOG_UNKNOWN = define(
     fa="رسید تنها با کلید دفتری که به آن اعتماد دارید چیزی را اثبات می‌کند؛ کلیدی داده نشده است.",
 )
 
-UNWITNESSED = define(
-    "cose-receipt-unwitnessed",
-    422,
-    en="A COSE receipt shows no witnesses, and the policy asks for some.",
-    fa="رسید COSE گواهی نشان نمی‌دهد و خط‌مشی گواه می‌خواهد.",
-    hint_en="Ask the log for a C2SP receipt of the document: it holds the witnessed checkpoint.",
-    hint_fa="از دفتر رسید C2SP سند را بخواهید: نقطه‌ی وارسی گواهی‌شده در آن است.",
-)
 COSE = b"\xd2"
 """How a COSE_Sign1 begins (RFC 9052 §2); a C2SP receipt is text."""
 
@@ -58,8 +49,7 @@ def verify_document(
     `receipt`: a C2SP tlog-proof, or a COSE receipt (RFC 9942), which no witness signs.
 
     Raises Problem: as `document.parse`, `document-key-not-given`, `signature-of-another-key`, `signature-wrong`,
-    `receipt-log-unknown`, `cose-receipt-unwitnessed`, and as `parse` and `verify` of `receipt`, `read` and `verify` of
-    `cose_receipt`.
+    `receipt-log-unknown`, and as `parse` and `verify` of `receipt`, `cose_receipt.verify_by`.
     """
     paper = parse(data)
     key = next((k for k in keys if k.kid == paper.kid), None)
@@ -70,19 +60,10 @@ def verify_document(
     if receipt is not None:
         if policy is None:
             raise Problem(LOG_UNKNOWN)
-        made = proven_by_cose if receipt.startswith(COSE) else proven_by_proof
+        made = cose_receipt.verify_by if receipt.startswith(COSE) else proven_by_proof
         recorded = made(receipt, paper.digest, policy)
     return Checked(paper, key, recorded)
 
 
 def proven_by_proof(receipt: bytes, digest: bytes, policy: Policy) -> Recorded:
     return verify_receipt(parse_receipt(receipt), digest, policy)
-
-
-def proven_by_cose(receipt: bytes, digest: bytes, policy: Policy) -> Recorded:
-    if policy.quorum is not None:
-        raise Problem(UNWITNESSED)
-    read = cose_receipt.read(receipt)
-    log = next((log for log in policy.logs if log.origin == read.origin), policy.logs[0])
-    key = next((k for k in log.keys if k.type == SignatureType.ED25519), log.keys[0])
-    return cose_receipt.verify(read, digest, key).recorded

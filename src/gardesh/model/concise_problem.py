@@ -7,8 +7,10 @@ member `response-code` is of CoAP, and so is left out over HTTP.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from gardesh.model.cbor import CBOR_MALFORMED
+from gardesh.model.cbor import decode as decode_cbor
 from gardesh.model.cbor import encode as encode_cbor
 from gardesh.model.cose import COSE_ALGORITHM, COSE_PAYLOAD
 from gardesh.model.jose import ALGORITHM_NONE, ALGORITHM_UNKNOWN
@@ -22,6 +24,16 @@ _BY_CODE = {
     COSE_PAYLOAD: "Payload Missing",
 }
 _BY_STATUS = {400: "Malformed request", 404: "Not Found", 429: "Too Many Requests"}
+
+
+class Concise(NamedTuple):
+    """A refusal as it was read: what :func:`encode` writes, but for the title. `en` may end with a hint."""
+
+    code: str
+    status: int
+    pointer: str
+    en: str
+    fa: str
 
 
 def title(problem: Problem) -> str:
@@ -46,3 +58,14 @@ def encode(problem: Problem) -> bytes:
         },
     }
     return encode_cbor(members)
+
+
+def read(raw: bytes) -> Concise:
+    """The refusal in this CBOR map. Raises Problem, as `cbor.decode`, and for one that :func:`encode` did not write."""
+    told = decode_cbor(raw)
+    own = told.get(EXTENSION) if type(told) is dict else None
+    if type(own) is dict:
+        found: list[Any] = [*map(own.get, ("code", "status", "pointer")), told.get(DETAIL), own.get("fa")]
+        if [type(value) for value in found] == [str, int, str, str, str]:
+            return Concise(*found)
+    raise Problem(CBOR_MALFORMED, at=0)

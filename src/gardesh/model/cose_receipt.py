@@ -36,9 +36,10 @@ from gardesh.model.merkle import (
     inclusion_root,
     verify_inclusion,
 )
+from gardesh.model.policy import Policy
 from gardesh.model.problem import Problem, define
 from gardesh.model.receipt import MAX_PROOF, Receipt, Recorded
-from gardesh.model.signer import Verifier
+from gardesh.model.signer import SignatureType, Verifier
 from gardesh.model.treehead import TreeHead
 
 COSE_RECEIPT_MALFORMED = define(
@@ -58,6 +59,14 @@ OTHER_DOCUMENT = define(
     422,
     en="This receipt is of the document {found}, not of {expected}.",
     fa="این رسید از آنِ سند {found} است، نه {expected}.",
+)
+UNWITNESSED = define(
+    "cose-receipt-unwitnessed",
+    422,
+    en="A COSE receipt shows no witnesses, and the policy asks for some.",
+    fa="رسید COSE گواهی نشان نمی‌دهد و خط‌مشی گواه می‌خواهد.",
+    hint_en="Ask the log for a C2SP receipt of the document: it holds the witnessed checkpoint.",
+    hint_fa="از دفتر رسید C2SP سند را بخواهید: نقطه‌ی وارسی گواهی‌شده در آن است.",
 )
 
 VDS, VDP = 395, 396
@@ -133,6 +142,17 @@ def verify(receipt: CoseReceipt, digest: bytes, log: Verifier) -> Proven:
     _verify(receipt.message, receipt.origin, root, log)
     recorded = Recorded(receipt.position, receipt.recorded_at)
     return Proven(recorded, TreeHead(receipt.origin, receipt.size, root))
+
+
+def verify_by(raw: bytes, digest: bytes, policy: Policy) -> Recorded:
+    """What a receipt proves of the document with this digest, to who trusts the logs of `policy`. No witness signs such a
+    receipt: `cose-receipt-unwitnessed` where the policy asks for some. Raises as `read`, `verify`."""
+    if policy.quorum is not None:
+        raise Problem(UNWITNESSED)
+    receipt = read(raw)
+    log = next((log for log in policy.logs if log.origin == receipt.origin), policy.logs[0])
+    key = next((key for key in log.keys if key.type == SignatureType.ED25519), log.keys[0])
+    return verify(receipt, digest, key).recorded
 
 
 @dataclass(frozen=True, slots=True)
