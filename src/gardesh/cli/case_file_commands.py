@@ -17,10 +17,11 @@ from gardesh.cli.proof_commands import log_policy, trust
 from gardesh.exchange import case_file_check
 from gardesh.exchange.case_file_selection import ATTACHMENTS
 from gardesh.exchange.case_file_selection import export as export_case
+from gardesh.exchange.document_check import COSE, paper_of
 from gardesh.exchange.document_check import verify_document as check_document
 from gardesh.intake import ISSUER_MISMATCH, KEY_NOT_IN_FORCE, KEY_UNKNOWN
 from gardesh.model import canonical
-from gardesh.model.document import Envelope, parse
+from gardesh.model.document import Envelope
 from gardesh.model.jose import KEY_MALFORMED, PublicKey
 from gardesh.model.problem import Problem
 from gardesh.record.registers import NOWHERE, Registers
@@ -129,7 +130,12 @@ def verify(
 
 
 def verify_document(
-    file: Annotated[Path, typer.Argument(help="A document, whole or in part; - for standard input.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A document, whole or in part, or a COSE Signed Statement of one; - for standard input."
+        ),
+    ],
     key: Annotated[
         Path | None,
         typer.Option("--key", help="The issuer's public JWK; default: what this node's register says."),
@@ -140,8 +146,9 @@ def verify_document(
     log_key: LogKeys = None,
 ) -> None:
     """Check one document: its disclosures, its signature, and with --receipt its place on the log."""
-    data = read_file(file).strip()
-    known = given_key(read_file(key)) if key is not None else registered_key(open_store(), parse(data))
+    data = read_file(file)
+    data = data if data.startswith(COSE) else data.strip()
+    known = given_key(read_file(key)) if key is not None else registered_key(open_store(), paper_of(data))
     proof = read_file(receipt) if receipt is not None else None
     policy = (trust(log_key or [], [], 0) or log_policy(open_store())) if proof is not None else None
     checked = check_document(data, [known], proof, policy)

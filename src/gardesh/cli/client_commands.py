@@ -13,6 +13,7 @@ from gardesh import wire
 from gardesh.cli import output
 from gardesh.cli.files import read_file
 from gardesh.cli.home import keys
+from gardesh.cli.signed_file import Cose, give
 from gardesh.client.call import Refused, typed
 from gardesh.client.signing import refusal, token_request
 from gardesh.model import canonical, claims
@@ -87,6 +88,7 @@ def sign_draft(
     ],
     subject: Annotated[Path | None, typer.Option("--subject", help="JSON file with the subject.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the document here.")] = None,
+    cose: Cose = False,
 ) -> None:
     """Look at a draft and sign it. What it says is shown, on standard error, before it is signed."""
     file = str(draft)
@@ -101,14 +103,8 @@ def sign_draft(
     if not isinstance(content, dict):
         raise Problem(SUBJECT_MISSING, "/credentialSubject")
     show(said)
-    paper = sign_document(
-        given.claims, content, keys().load(issuer), salt=salt, disclosable=given.disclosable
-    )
-    if out is None:
-        typer.echo(paper.decode())
-    else:
-        out.write_bytes(paper)
-        output.say("Signed: {f}", "امضا شد: {f}", f=str(out))
+    key = keys().load(issuer)
+    give(sign_document(given.claims, content, key, salt=salt, disclosable=given.disclosable), key, cose, out)
 
 
 def show(said: Any) -> None:

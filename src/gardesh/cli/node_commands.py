@@ -14,6 +14,7 @@ from gardesh.cli import output
 from gardesh.cli.files import FILE_UNREADABLE, read_file
 from gardesh.cli.home import CLOCK_KEY, LOG_KEY, blobs, home, keys, make_store, open_node, place_for
 from gardesh.cli.home import now as clock
+from gardesh.cli.signed_file import Cose, give
 from gardesh.intake import Accepted
 from gardesh.model import canonical
 from gardesh.model.calendar import parse_instant
@@ -256,6 +257,7 @@ def sign(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the document here instead of printing it.")
     ] = None,
+    cose: Cose = False,
     at: At = None,
 ) -> None:
     """Compose and sign a document, resting on the case as it stands now. Nothing is sent: see `submit`."""
@@ -293,13 +295,10 @@ def sign(
     )
     content: Any = canonical.decode(read_file(subject)) if subject is not None else {}
     content = drafting.fill(procedure, name, content, node.sequencer.registers, moment)
-    paper = drafting.issue(claims, content, keys().load(issuer), procedure)
+    signing = keys().load(issuer)
+    paper = drafting.issue(claims, content, signing, procedure)
     node.close()
-    if out is None:
-        typer.echo(paper.decode())
-    else:
-        out.write_bytes(paper)
-        output.say("Signed: {f}", "امضا شد: {f}", f=str(out))
+    give(paper, signing, cose, out)
 
 
 def deficient(text: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gardesh.model import cose_receipt
+from gardesh.model import cose_receipt, signed_statement
 from gardesh.model.document import Envelope, parse, verify
 from gardesh.model.jose import PublicKey
 from gardesh.model.policy import Policy
@@ -42,20 +42,32 @@ class Checked:
     recorded: Recorded | None
 
 
+def paper_of(data: bytes) -> Envelope:
+    """The document in these bytes, or in the Signed Statement that they are; no signature is verified.
+
+    Raises as `document.parse`, and of a statement as `signed_statement.read`.
+    """
+    return signed_statement.read(data).document if data.startswith(COSE) else parse(data)
+
+
 def verify_document(
     data: bytes, keys: Iterable[PublicKey], receipt: bytes | None = None, policy: Policy | None = None
 ) -> Checked:
-    """Check a document as it was shown. Whose the keys are, and whether they were in force, is for the caller to know.
-    `receipt`: a C2SP tlog-proof, or a COSE receipt (RFC 9942), which no witness signs.
+    """Check a document as it was shown, or the Signed Statement of one (RFC 9943): then its signature too. Whose the keys
+    are, and whether they were in force, is for the caller to know. `receipt`: a C2SP tlog-proof, or a COSE receipt (RFC
+    9942), which no witness signs.
 
-    Raises Problem: as `document.parse`, `document-key-not-given`, `signature-of-another-key`, `signature-wrong`,
+    Raises Problem: as `paper_of`, `document-key-not-given`, `signature-of-another-key`, `signature-wrong`,
     `receipt-log-unknown`, and as `parse` and `verify` of `receipt`, `cose_receipt.verify_by`.
     """
-    paper = parse(data)
+    paper = paper_of(data)
     key = next((k for k in keys if k.kid == paper.kid), None)
     if key is None:
         raise Problem(NO_KEY, kid=paper.kid)
-    verify(paper, key)
+    if data.startswith(COSE):
+        signed_statement.verify(signed_statement.read(data), key)
+    else:
+        verify(paper, key)
     recorded = None
     if receipt is not None:
         if policy is None:
