@@ -27,7 +27,7 @@ def run(home: Path, url: str, parts: list[str], **more: str) -> tuple[list[str],
     }  # fmt: skip
     done = subprocess.run(
         ["bash", "-c", "set -eu -o pipefail\n" + f"\necho; echo '{BETWEEN}'\n".join(parts)],
-        cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=120,
+        cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return [part.strip() for part in done.stdout.split(BETWEEN)], done.stderr
