@@ -176,6 +176,31 @@ def test_search_finds_only_what_may_be_read(imported: Imported) -> None:
                 assert any(d["position"] == position for d in found) == allowed, (org, kind)
 
 
+def test_a_container_and_a_tax_id_find_the_papers_of_an_import(imported: Imported) -> None:
+    """The keys of the shipped packs: what names a container, in a list of texts or of objects, and what names a company."""
+
+    def found(kind: str, value: str) -> set[str]:
+        types: set[str] = set()
+        for org in imported.player.keys:
+            with imported.by(org) as who:
+                answer = who.get("/v1/search", params={"kind": kind, "value": value, "limit": 1000})
+                types |= {d["type"] for d in answer.json()["documents"]}
+        return types
+
+    for container in ("MSKU6011672", "CMAU5110875"):
+        assert found("container", container) >= {
+            "trade/packing-list", "logistics/bill-of-lading", "logistics/manifest", "logistics/warehouse-receipt",
+        }  # fmt: skip
+    assert found("tax-id", "10840096498") >= {
+        "trade/order-request", "trade/order-registration", "trade/commercial-invoice", "trade/cargo-insurance",
+        "trade/declaration", "trade/duty-assessment", "trade/release-order",
+    }  # fmt: skip
+    assert found("container", "GESU3927660") == set()
+    views = Views(imported.player.node.store, imported.player.node.library)
+    by_container = imported.served.do(lambda _: views.find_case("container=MSKU6011672"))
+    assert imported.served.do(lambda _: views.case(by_container)).procedure
+
+
 class Imported:
     """A whole import, played, and served."""
 
