@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gardesh.model.instant import clock_time, iso, jalali, jalali_date, parse_instant
+from gardesh.model.instant import clock_time, iso, jalali, jalali_date, parse_as_of, parse_instant
 from gardesh.model.problem import Problem
 
 instants = st.integers(parse_instant("1000-01-01"), parse_instant("9999-12-31T23:59:59.999Z"))
@@ -56,6 +56,18 @@ def test_the_ways_of_writing_an_instant(text: str, written: str) -> None:
 def test_what_names_no_instant_is_refused(text: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_instant(text)
+    assert caught.value.code == "instant-malformed"
+
+
+def test_a_jalali_day_is_not_taken_for_one_of_long_ago() -> None:
+    assert parse_as_of("1900-01-01") == parse_instant("1900-01-01")
+    for text in ("1405-09-05", "1899-12-31T23:59:59.999Z"):
+        with pytest.raises(Problem) as caught:
+            parse_as_of(text)
+        assert caught.value.code == "instant-before-1900"
+        assert text in caught.value.sentence("fa")
+    with pytest.raises(Problem) as caught:
+        parse_as_of("1405/09/05")
     assert caught.value.code == "instant-malformed"
 
 

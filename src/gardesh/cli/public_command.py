@@ -11,6 +11,7 @@ from rich.progress import Progress
 from gardesh.cli import output
 from gardesh.cli.home import now as clock
 from gardesh.cli.home import open_node
+from gardesh.model.instant import parse_as_of
 from gardesh.publication.site import publish
 
 
@@ -33,7 +34,7 @@ def public(
             node,
             out,
             moment,
-            as_of=clock(as_of) if as_of else None,
+            as_of=parse_as_of(as_of) if as_of else None,
             progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
     node.close()

@@ -25,6 +25,14 @@ UNREADABLE: Final = define(
     hint_en="Write a day (2026-03-21) or an instant with its offset (2026-03-21T08:00:00+03:30 or …Z).",
     hint_fa="روز (2026-03-21) یا زمان با فاصله‌ی آن از ساعت جهانی (2026-03-21T08:00:00+03:30 یا …Z) را بنویسید.",
 )
+TOO_EARLY: Final = define(
+    "instant-before-1900",
+    422,
+    en="{value} is before 1900: days are Gregorian here, written as ISO 8601 has them.",
+    fa="«{value}» پیش از سال ۱۹۰۰ است: روزها در اینجا میلادی است، به شیوه‌ی ISO 8601.",
+    hint_en="Write a Jalali day as its Gregorian one: 1405-01-01 is 2026-03-21.",
+    hint_fa="به جای روز شمسی، روز میلادی آن را بنویسید: 1405-01-01 همان 2026-03-21 است.",
+)
 NO_SUCH_ZONE: Final = define(
     "zone-unknown",
     422,
@@ -56,9 +64,19 @@ def parse_instant(text: str) -> int:
     return _seconds(made) * 1000 + (int(fraction.ljust(3, "0")[:3]) if fraction else 0)
 
 
+def parse_as_of(text: str) -> int:
+    """The instant that a question is asked as of: as `parse_instant`, and from 1900-01-01 on, so that a Jalali day is not taken
+    for one of long ago. Raises `instant-malformed`, `instant-before-1900`."""
+    made = parse_instant(text)
+    if made < _1900:
+        raise Problem(TOO_EARLY, value=text[:64])
+    return made
+
+
 _LAST_JALALI: Final = 9997
 _NEVER: Final = 253_339_228_800_000
 _EPOCH = date(1970, 1, 1).toordinal()
+_1900: Final = (date(1900, 1, 1).toordinal() - _EPOCH) * 86_400_000
 
 
 def _seconds(made: datetime) -> int:
