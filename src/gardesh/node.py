@@ -143,6 +143,13 @@ class Node:
             folder.keep(self.store, made)
             self.library.add(made)
 
+    def adopted(self) -> list[str]:
+        """The labels of the packs at hand that were ever adopted, by name, older versions before newer ones."""
+        last = self.sequencer.registers.last
+        return sorted(
+            (x for x in self.library.packs if last("core/packs", x, NOWHERE) is not None), key=_version
+        )
+
     def label_in_force(self, name: str, at: int) -> str:
         """The newest version of a pack that was adopted. Raises `no-such-pack`."""
         registers = self.sequencer.registers
@@ -153,7 +160,7 @@ class Node:
         ]
         if not labels:
             raise Problem(NO_SUCH_PACK, pack=name)
-        return max(labels, key=lambda label: tuple(int(n) for n in label.partition("@")[2].split(".")))
+        return max(labels, key=_version)
 
     def read(
         self, org: str, name: str, purpose: str, now: int, roles: frozenset[str] | None = None
@@ -247,6 +254,12 @@ class Node:
         self.log.keep_checkpoint()
         self.log.close()
         self.store.close()
+
+
+def _version(label: str) -> tuple[str, tuple[int, ...]]:
+    """Orders labels by the pack's name, then by version."""
+    name, _, version = label.partition("@")
+    return name, tuple(int(n) for n in version.split("."))
 
 
 def note_read(store: Store, org: str, position: int, right: reading.Right, purpose: str, now: int) -> None:

@@ -239,10 +239,24 @@ class Entry(Struct, omit_defaults=True):
     key: str
     document: Hex
     position: int
-    since: str | None
+    since: Annotated[
+        str,
+        Meta(
+            description="When it came in force: as the document says, else when that was recorded. Of a balance, since when "
+            "it has been what it is."
+        ),
+    ]
     until: str | None
     value: Any | UnsetType = UNSET
     balance: str | UnsetType = UNSET
+
+
+class Entries(Struct):
+    """A page of what a register holds in force, in the order of the keys. `next` is the cursor of the next page; null when
+    this is the last."""
+
+    entries: list[Entry]
+    next: str | None
 
 
 class Notice(Struct):

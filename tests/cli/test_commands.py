@@ -299,6 +299,9 @@ def test_a_register_is_shown_as_of_a_date_and_as_a_ledger(node: Shell, tmp_path:
     assert before == []
     now = node.json("register", "show", "core/accreditations", "city/office")
     assert [e["value"]["state"] for e in now] == ["in-force"]
+    assert all(e["since"] for e in now)
+    problem = node.json("register", "show", "core/accreditations", "--as-of", "1405-09-05", code=1)
+    assert problem["code"] == "instant-before-1900"
     said = node("register", "entries", "core/accreditations", "--key", "city/office")
     assert "city/office" in said
     table, lines = tmp_path / "ledger.csv", tmp_path / "ledger.jsonl"

@@ -11,10 +11,12 @@ import pytest
 from served import Served, serving
 
 from gardesh import worked_file
+from gardesh.model.canonical import base64url_decode
 from gardesh.model.document import parse
 from gardesh.play import Player
 from gardesh.record import folder
 from gardesh.record.views import Views
+from gardesh.web import paging
 from market import Market, application
 
 pytestmark = pytest.mark.store
@@ -259,6 +261,54 @@ def test_a_balance_is_told_to_who_may_read_all_that_made_it(served: Served) -> N
     assert served.by("ali").get(path).status_code == 404
     assert served.nobody.get(path).status_code == 404
     assert served.by("city").get(path).json()["balance"] == "16"
+
+
+def test_a_register_shows_as_a_list_what_it_shows_entry_by_entry(imported: Imported) -> None:
+    """To everybody, in every register, in pages of any size, now and at an earlier time."""
+    node = imported.player.node
+    held = imported.served.do(lambda _: {r: node.sequencer.registers.every_key(r) for (r,) in node.store.rows(
+        "SELECT DISTINCT register FROM entries")})  # fmt: skip
+    seen = hidden = 0
+    for org in (None, *imported.player.keys):
+        with imported.served.nobody if org is None else imported.by(org) as who:
+            for register, keys in held.items():
+                for as_of in (None, "2026-02-10"):
+                    asked = {} if as_of is None else {"as_of": as_of}
+                    ways = [who.get(f"/v1/registers/{register}/{key}", params=asked) for key in keys]
+                    alone = [way.json() for way in ways if way.status_code == 200]
+                    for limit in (3, 1000):
+                        assert listed(who, register, limit, asked) == alone, (org, register, as_of, limit)
+                    seen, hidden = seen + len(alone), hidden + len(keys) - len(alone)
+    assert seen
+    assert hidden
+
+
+def listed(who: httpx.Client, register: str, limit: int, asked: dict[str, str]) -> list[Any]:
+    found, more = [], {}
+    while True:
+        answer = who.get(f"/v1/registers/{register}", params={**asked, **more, "limit": str(limit)})
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert len(page["entries"]) <= limit
+        found += page["entries"]
+        if page["next"] is None:
+            return found
+        more = {"cursor": page["next"]}
+
+
+def test_the_cursor_of_a_register_says_nothing_of_what_is_hidden(served: Served) -> None:
+    """It names a place, not a key; and to who may see nothing it is nothing, whatever it says."""
+    served.do(lambda market: (market.area(), market.licensed("L-1"), market.licensed("L-2")))
+    path = "/v1/registers/market/licences"
+    first = served.nobody.get(path, params={"limit": 1}).json()
+    assert b"L-1" not in base64url_decode(first["next"].encode())
+    assert (
+        served.nobody.get(path, params={"cursor": paging.write(987654321)}).json()["code"]
+        == "cursor-malformed"
+    )
+    for place in range(20):
+        hidden = served.nobody.get("/v1/registers/market/seats", params={"cursor": paging.write(place)})
+        assert hidden.json() == {"entries": [], "next": None}
 
 
 def test_a_flood_under_ones_key_hides_nothing(served: Served) -> None:

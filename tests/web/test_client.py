@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from served import Served, serving, until
 
-from gardesh import wire
+from gardesh import access, wire
 from gardesh.client import AsyncClient, Client, ClientCredentials, Refused, Signature, Token, Unexpected
 from gardesh.client import call as calls
 from gardesh.client.retrying import pause
@@ -253,16 +253,63 @@ def test_an_entry_of_a_public_register_as_of_an_instant(area: Served) -> None:
         sql = "SELECT digest FROM documents WHERE type = 'market/licence'"
         assert found.document == area.do(lambda market: bytes(market.store.one(sql)[0]).hex())
         assert anybody.entry("market/licences", "L-1", iso(issued)) == found
-        for register, key, at in (
-            ("market/licences", "L-1", iso(issued - 1)),
-            ("market/licences", "L-2", None),
-            ("market/seats", "square", None),
-            ("market/nothing", "square", None),
-            ("nothing/seats", "square", None),
+        for register, key, at, code in (
+            ("market/licences", "L-1", iso(issued - 1), "no-such-entry"),
+            ("market/licences", "L-2", None, "no-such-entry"),
+            ("market/seats", "square", None, "no-such-entry"),
+            ("market/nothing", "square", None, "no-such-register"),
+            ("nothing/seats", "square", None, "no-such-register"),
+            ("market/licences", "L-1", "1405-09-05", "instant-before-1900"),
         ):
             with pytest.raises(Refused) as caught:
                 anybody.entry(register, key, at)
-            assert caught.value.code == "no-such-entry"
+            assert caught.value.code == code
+        assert found.since == iso(issued)
+
+
+def test_the_entries_of_a_register_come_page_by_page(area: Served) -> None:
+    for name in ("L-1", "L-3", "L-2"):
+        area.do(lambda market, name=name: market.licensed(name))
+    second = area.market.now
+    area.do(lambda market: market.licensed("L-4"))
+    with Client(area.url) as anybody:
+        names = ["L-1", "L-2", "L-3", "L-4"]
+        one_by_one = [anybody.entry("market/licences", name) for name in names]
+        assert list(anybody.entries("market/licences")) == one_by_one
+        assert [e.key for e in anybody.entries("market/licences", iso(second))] == names[:3]
+        assert list(anybody.entries("market/seats")) == []
+        with pytest.raises(Refused) as caught:
+            list(anybody.entries("market/nothing"))
+        assert caught.value.code == "no-such-register"
+        assert "market/licences" in caught.value.details.sentences.fa
+
+
+def test_a_page_of_a_register_costs_no_more_than_it_may(
+    area: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages end after what was looked at, also of a register that is not public, and the whole is still found."""
+    with Client(area.url) as anybody:
+        assert list(anybody.entries("market/licences")) == []
+    for name in ("L-1", "L-2", "L-3"):
+        area.do(lambda market, name=name: market.licensed(name))
+    with Client(area.url) as anybody, client(area, "city") as city:
+        whole = list(anybody.entries("market/licences"))
+        seats = list(city.entries("market/seats"))
+        assert [(e.key, e.since) for e in seats] == [("square", whole[-1].since)]
+        monkeypatch.setattr(access, "LOOKED", 1)
+        assert list(anybody.entries("market/licences")) == whole
+        assert list(city.entries("market/seats")) == []  # more postings than are looked at
+
+
+def test_a_kind_of_key_that_no_pack_has_is_refused(area: Served) -> None:
+    with client(area, "ali") as ali:
+        assert list(ali.search("application", "none")) == []
+        with pytest.raises(Refused) as caught:
+            list(ali.search("applicatiom", "none"))
+    assert caught.value.code == "identifier-kind-unknown"
+    told = caught.value.details.sentences
+    assert "application, " in told.en
+    assert "application, " in told.fa
 
 
 def test_notices_come_one_by_one_and_are_acknowledged(area: Served) -> None:

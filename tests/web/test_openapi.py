@@ -90,7 +90,7 @@ def test_what_has_a_tag_is_not_sent_twice(served: Served) -> None:
         "name": document, "digest": digest, "pack": "core", "register": "organisations", "key": "ali",
         "path": "0/000.p/1",
     }  # fmt: skip
-    asked = {"purpose": "look", "kind": "none", "value": "none", "part": "opened"}
+    asked = {"purpose": "look", "kind": "application", "value": "none", "part": "opened"}
     conditional = set()
     with served.by("ali") as ali:
         kid = next(iter(cbor_keys(ali.get("/.well-known/scitt-keys").content)))

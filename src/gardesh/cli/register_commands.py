@@ -11,19 +11,14 @@ import typer
 from gardesh.cli import output
 from gardesh.cli.home import now as clock
 from gardesh.cli.home import open_views
+from gardesh.model.instant import parse_as_of
 from gardesh.model.library import Library
 from gardesh.model.pack import RegisterFile
-from gardesh.model.problem import Problem, define
+from gardesh.model.problem import Problem
 from gardesh.publication import table
 from gardesh.record.ledger import ledger
-from gardesh.record.registers import NOWHERE, Registers
+from gardesh.record.registers import NO_SUCH_REGISTER, NOWHERE, Registers
 
-NO_SUCH_REGISTER = define(
-    "no-such-register",
-    404,
-    en="There is no register {register} here; there are: {known}.",
-    fa="دفتر ثبتی به نام {register} در اینجا نیست؛ هست: {known}.",
-)
 app = typer.Typer(
     no_args_is_help=True, help="Registers: what documents enter, as of any date, and tables of it."
 )
@@ -103,7 +98,7 @@ def show(
     """What is in force in a register now, or was at any date; of a balance, what it holds."""
     store, library, _ = open_views()
     register = known(library, name)
-    held, at = Registers(store), clock(as_of or None)
+    held, at = Registers(store), parse_as_of(as_of) if as_of else clock()
     position = NOWHERE
     if as_of:
         (last,) = store.one("SELECT max(position) FROM documents WHERE recorded_at <= ?", at)
@@ -115,7 +110,7 @@ def show(
         value = None if entry is None else entry.total if balance else entry.value
         if entry is not None and value is not None:
             row = {"key": each, "value": value, "position": entry.position, "document": entry.digest.hex()}
-            rows.append({**row, "since": entry.since, "until": entry.until})
+            rows.append({**row, "since": held.since(entry), "until": entry.until})
     if output.as_json():
         output.emit(rows)
         return

@@ -262,6 +262,16 @@ class AsyncClient:
         """What a register (pack/register) holds under a key, now or as of an instant."""
         return await self.run(calls.entry(register, key, as_of))
 
+    async def entries(self, register: str, as_of: str | None = None) -> AsyncIterator[wire.Entry]:
+        """What a register (pack/register) holds in force, now or as of an instant, in the order of the keys."""
+        path, cursor = f"/v1/registers/{register}", None
+        while True:
+            page = await self.run(calls.get(path, wire.Entries, as_of=as_of, cursor=cursor))
+            for each in page.entries:
+                yield each
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
+
     async def node(self) -> wire.NodeInfo:
         return await self.run(calls.get("/v1/node", wire.NodeInfo))
 

@@ -247,6 +247,15 @@ class Client:
         """What a register (pack/register) holds under a key, now or as of an instant."""
         return self.run(calls.entry(register, key, as_of))
 
+    def entries(self, register: str, as_of: str | None = None) -> Iterator[wire.Entry]:
+        """What a register (pack/register) holds in force, now or as of an instant, in the order of the keys."""
+        path, cursor = f"/v1/registers/{register}", None
+        while True:
+            page = self.run(calls.get(path, wire.Entries, as_of=as_of, cursor=cursor))
+            yield from page.entries
+            if (cursor := calls.further(cursor, page.next)) is None:
+                return
+
     def node(self) -> wire.NodeInfo:
         return self.run(calls.get("/v1/node", wire.NodeInfo))
 

@@ -25,6 +25,12 @@ NO_SUCH_ENTRY = define(
     en="Nothing is in force in the register {register} under {key}.",
     fa="در دفتر ثبت {register} برای {key} چیزی نافذ نیست.",
 )
+NO_SUCH_REGISTER = define(
+    "no-such-register",
+    404,
+    en="There is no register {register} here; there are: {known}.",
+    fa="دفتر ثبتی به نام {register} در اینجا نیست؛ هست: {known}.",
+)
 KEPT = 50_000
 TAIL = 32
 """How many entries of a key are kept in memory at least, once it has as many."""
@@ -90,6 +96,14 @@ class Registers:
         """The last entry of a key before `position`."""
         return next(self._backward(register, str(key), position), None)
 
+    def since(self, row: Row) -> int:
+        """When an entry came in force: as it says itself, else when the document that made it was recorded. Of a balance, since
+        when it has been what it is."""
+        if row.since is not None:
+            return row.since
+        (recorded,) = self.store.one("SELECT recorded_at FROM documents WHERE position = ?", row.position)
+        return int(recorded)
+
     def values(self, register: str, prefix: str, position: int, at: int) -> list[Any]:
         """The values in force of the keys that begin with `prefix`, in key order; one more than MOST_VALUES at most."""
         return [row.value for _, row in self.live(register, prefix, position, at)]
@@ -108,6 +122,24 @@ class Registers:
             yield from page
             more = len(page) == MOST_VALUES
             first = page[-1] + "\x01" if page else first
+
+    def keys_after(self, register: str, key: str | None, most: int) -> list[str]:
+        """The first keys behind `key` (None: of all), in order; also those under which nothing is in force."""
+        self.flush()
+        first = "" if key is None else key + "\x01"
+        return self._some_keys(register, first, chr(0x10FFFF), most)
+
+    def key_of(self, register: str, id_: int) -> str | None:
+        """The key of an entry of a register, by the entry's number."""
+        self.flush()
+        row = self.store.one("SELECT register, key FROM entries WHERE id = ?", id_)
+        return str(row[1]) if row is not None and row[0] == register else None
+
+    def first_of(self, register: str, key: str) -> int:
+        """The number of the first entry that a key ever had: a name of the key that does not say it. See `key_of`."""
+        self.flush()
+        sql = "SELECT id FROM entries WHERE register = ? AND key = ? ORDER BY position, id LIMIT 1"
+        return int(self.store.one(sql, register, key)[0])
 
     def every_key(self, register: str) -> list[str]:
         """All keys of a register, in order."""

@@ -42,7 +42,8 @@ V1 = (
     documents.submit, documents.submit_bundle, documents.read, documents.receipt, documents.readers,
     attachments.download, attachments.begin, attachments.offset, attachments.append, attachments.cancel,
     cases.cases, cases.case, cases.file, cases.documents, cases.plan, cases.why, cases.worklist, cases.draft,
-    registers.register_entry, registers.search, operations.node, nodes.bring, nodes.relay, inbox.inbox, inbox.ack, inbox.stream,
+    registers.register_entry, registers.register_entries, registers.search,
+    operations.node, nodes.bring, nodes.relay, inbox.inbox, inbox.ack, inbox.stream,
     webhooks.make, webhooks.listed, webhooks.remove, webhooks.resume, webhooks.deliveries,
 )  # fmt: skip
 DESCRIPTION = """Documents circulate: submit them signed, read what your steps need, ask what waits on whom.
