@@ -102,7 +102,13 @@ def test_it_reads_on_the_standby_and_sends_writers_to_the_other(tmp_path: Path) 
             name = listed["cases"][0]["case"]
             for path in (f"/v1/cases/{name}", f"/v1/cases/{name}/plan", f"/v1/cases/{name}/documents"):
                 assert sara.get(path).status_code == 200, path
-            for path in ("/v1/worklist", "/v1/inbox", "/v1/search?kind=order&value=1", "/v1/node", "/readyz"):
+            for path in (
+                "/v1/worklist",
+                "/v1/inbox",
+                "/v1/search?kind=payment&value=1",
+                "/v1/node",
+                "/readyz",
+            ):
                 assert sara.get(path).status_code == 200, path
             proof = receipt.parse(sara.get(f"/v1/documents/{digest.hex()}/receipt").content)
             assert receipt.check(proof, digest, judge.verify(proof.checkpoint).head).position == size - 3
