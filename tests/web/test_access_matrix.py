@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,10 @@ def test_search_finds_only_what_may_be_read(imported: Imported) -> None:
         with imported.by(org) as who:
             for kind, value, position in rows:
                 found = who.get("/v1/search", params={"kind": kind, "value": value}).json()["documents"]
-                allowed = imported.right(org, position) != "none"
+                right = imported.right(org, position)
+                allowed = right == "all" or (
+                    right != "none" and imported.key_fields(kind, position) <= set(right)
+                )
                 assert any(d["position"] == position for d in found) == allowed, (org, kind)
 
 
@@ -218,6 +222,18 @@ class Imported:
         def ask(_: Any) -> Any:
             _, at, case, data = Views(node.store, node.library).document(str(position))
             return node.right(org, case, parse(data), position, at, self.player.now)
+
+        return self.served.do(ask)
+
+    def key_fields(self, kind: str, position: int) -> set[str]:
+        """The fields of the document that its business key is made of, by the text of its pack."""
+        node = self.player.node
+
+        def ask(_: Any) -> set[str]:
+            paper = parse(Views(node.store, node.library).document(str(position))[3])
+            owner, _, name = paper.type.partition("/")
+            pack = next(p for label, p in node.library.packs.items() if label.startswith(f"{owner}@"))
+            return set(re.findall(r"\bthis\.(\w+)", pack.documents[name].identifiers[kind]))
 
         return self.served.do(ask)
 

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from served import Served, serving, until
 
-from gardesh import access, wire
+from gardesh import access, register_access, wire
 from gardesh.client import AsyncClient, Client, ClientCredentials, Refused, Signature, Token, Unexpected
 from gardesh.client import call as calls
 from gardesh.client.retrying import pause
@@ -296,7 +296,8 @@ def test_a_page_of_a_register_costs_no_more_than_it_may(
         whole = list(anybody.entries("market/licences"))
         seats = list(city.entries("market/seats"))
         assert [(e.key, e.since) for e in seats] == [("square", whole[-1].since)]
-        monkeypatch.setattr(access, "LOOKED", 1)
+        for module in (access, register_access):
+            monkeypatch.setattr(module, "LOOKED", 1)
         assert list(anybody.entries("market/licences")) == whole
         assert list(city.entries("market/seats")) == []  # more postings than are looked at
 
@@ -526,16 +527,16 @@ def test_the_log_is_read_tile_by_tile(area: Served) -> None:
     with Client(area.url) as anybody:
         head = area.market.policy.verify(anybody.checkpoint()).head
         hashes = anybody.tile(0, 0, head.size)
-        entries = decode_bundle(anybody.entries(0, head.size))
+        entries = decode_bundle(anybody.entry_bundle(0, head.size))
         assert hashes == b"".join(entry_hash(e.digest, e.recorded_at) for e in entries)
-        for beyond in (lambda: anybody.tile(0, 0), lambda: anybody.entries(1)):
+        for beyond in (lambda: anybody.tile(0, 0), lambda: anybody.entry_bundle(1)):
             with pytest.raises(Refused) as caught:
                 beyond()
             assert caught.value.code == "tile-path-unknown"
 
     async def work() -> bytes:
         async with AsyncClient(area.url) as anybody:
-            assert await anybody.entries(0, 1)
+            assert await anybody.entry_bundle(0, 1)
             return await anybody.tile(0, 0, head.size)
 
     assert asyncio.run(work()) == hashes
@@ -546,11 +547,11 @@ def test_a_statement_is_registered_and_its_receipt_verified(area: Served) -> Non
     made = signed_statement.make(first, key_of("ali"))
     other = signed_statement.make(second, key_of("sara"))
     with Client(area.url, policy=area.market.policy) as node:
-        receipt = node.register(made.encode())
+        receipt = node.register_statement(made.encode())
         proven = cose_receipt.verify_by(receipt, made.document.digest, area.market.policy)
         assert area.do(lambda m: m.node.sequencer.size) == proven.position + 1
         with pytest.raises(Refused) as caught:
-            node.register(b"nothing")
+            node.register_statement(b"nothing")
         assert caught.value.code.startswith("cbor-")
         assert caught.value.status == 400
         assert caught.value.details.sentences.fa != caught.value.details.sentences.en
@@ -558,17 +559,17 @@ def test_a_statement_is_registered_and_its_receipt_verified(area: Served) -> Non
         Client(area.url, policy=area.market.policy, transport=Lying(entries=lambda _: receipt)) as node,
         pytest.raises(Problem) as of_another,
     ):
-        node.register(other.encode())
+        node.register_statement(other.encode())
     assert of_another.value.code == "cose-receipt-of-another-document"
 
     witnessed = replace(area.market.policy, quorum=Group("some", 0, ()))
     with Client(area.url, policy=witnessed) as node, pytest.raises(Problem) as unwitnessed:
-        node.register(made.encode())
+        node.register_statement(made.encode())
     assert unwitnessed.value.code == "cose-receipt-unwitnessed"
 
     async def work() -> bytes:
         async with AsyncClient(area.url, policy=area.market.policy) as node:
-            return await node.register(made.encode())
+            return await node.register_statement(made.encode())
 
     assert cose_receipt.verify_by(asyncio.run(work()), made.document.digest, area.market.policy) == proven
 

@@ -283,11 +283,11 @@ class AsyncClient:
         """The hashes of a tile of the log (C2SP tlog-tiles), `width` of them: full ones have 256 and never change."""
         return await self.run(calls.tile(level, index, width))
 
-    async def entries(self, index: int, width: int = WIDTH) -> bytes:
+    async def entry_bundle(self, index: int, width: int = WIDTH) -> bytes:
         """A bundle of the log's entries: those below tile `index` of level 0. `entry.decode_bundle` reads it."""
-        return await self.run(calls.entries(index, width))
+        return await self.run(calls.entry_bundle(index, width))
 
-    async def register(self, statement: bytes) -> bytes:
+    async def register_statement(self, statement: bytes) -> bytes:
         """Register a COSE Signed Statement (SCITT): the document in it is submitted as any other. Returns a COSE receipt;
         none has witnesses, so one is refused under a policy that asks for some: `cose-receipt-unwitnessed`."""
         return await self.run(calls.register(statement, self.policy))

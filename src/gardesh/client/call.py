@@ -255,7 +255,7 @@ def tile(level: int, index: int, width: int) -> Call[bytes]:
     return Call("GET", f"/log/{tile_path(level, index, width)}", lambda r: r.content)
 
 
-def entries(index: int, width: int) -> Call[bytes]:
+def entry_bundle(index: int, width: int) -> Call[bytes]:
     return Call("GET", f"/log/{entries_path(index, width)}", lambda r: r.content)
 
 

@@ -267,11 +267,11 @@ class Client:
         """The hashes of a tile of the log (C2SP tlog-tiles), `width` of them: full ones have 256 and never change."""
         return self.run(calls.tile(level, index, width))
 
-    def entries(self, index: int, width: int = WIDTH) -> bytes:
+    def entry_bundle(self, index: int, width: int = WIDTH) -> bytes:
         """A bundle of the log's entries: those below tile `index` of level 0. `entry.decode_bundle` reads it."""
-        return self.run(calls.entries(index, width))
+        return self.run(calls.entry_bundle(index, width))
 
-    def register(self, statement: bytes) -> bytes:
+    def register_statement(self, statement: bytes) -> bytes:
         """Register a COSE Signed Statement (SCITT): the document in it is submitted as any other. Returns a COSE receipt;
         none has witnesses, so one is refused under a policy that asks for some: `cose-receipt-unwitnessed`."""
         return self.run(calls.register(statement, self.policy))

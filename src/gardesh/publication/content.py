@@ -14,7 +14,6 @@ from hashlib import sha256
 from statistics import median
 from typing import Any
 
-from gardesh.access import recorded_until
 from gardesh.model.document import Envelope, parse
 from gardesh.model.library import compile_expression
 from gardesh.model.pack import DocumentType, Pack, RegisterFile, Text
@@ -23,6 +22,7 @@ from gardesh.model.procedure import Procedure
 from gardesh.node import Node
 from gardesh.record.registers import NOWHERE, Row
 from gardesh.record.views import CaseRow, Views
+from gardesh.register_access import recorded_until
 
 PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 

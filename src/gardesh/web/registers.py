@@ -10,10 +10,11 @@ from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
 from gardesh import wire
-from gardesh.access import Access, declared_register, entries, entry
+from gardesh.access import Access
 from gardesh.model.instant import parse_as_of
 from gardesh.model.problem import Problem
 from gardesh.node import Node
+from gardesh.register_access import declared_register, entries, entry
 from gardesh.web import answer, paging
 from gardesh.web.cases import DESCRIBED, Limit, page
 from gardesh.web.description import HEX, OPEN, SIGNED, Tagged, gives, refuses, shown
