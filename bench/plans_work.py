@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from bench.material import Material
 from bench.plans_rows import MANY
-from gardesh import access as accesses
+from gardesh import register_access
 from gardesh.access import Access
 from gardesh.inbox import Inbox
 from gardesh.model.document import parse
@@ -57,8 +57,8 @@ def ask(node: Node, org: str, case: str, at: int) -> None:
         lambda: access.worked("", 50),
         lambda: access.worked("8", 50),
         lambda: access.takes_part(case),
-        lambda: accesses.entry(node, "core/organisations", org, at - 1, access),
-        lambda: accesses.entries(node, "core/organisations", at - 1, access, None, 50),
+        lambda: register_access.entry(node, "core/organisations", org, at - 1, access),
+        lambda: register_access.entries(node, "core/organisations", at - 1, access, None, 50),
         lambda: node.sequencer.registers.key_of("core/organisations", 8),
         lambda: inbox.page(-1),
         lambda: inbox.page(500_000),
@@ -98,7 +98,7 @@ def of_the_record(node: Node, case: str, at: int) -> None:
         lambda: views.cases(),
         lambda: views.cases(status="open"),
         lambda: views.cases(opener=views.case(case).opener),
-        lambda: accesses.recorded_until(node, at - 1),
+        lambda: register_access.recorded_until(node, at - 1),
         lambda: node.log.checkpoint(at),
         lambda: node.log.keep_checkpoint(),
         lambda: node.log.edge.tree(node.log.full_tile).inclusion(5),
