@@ -167,7 +167,7 @@ CONTENT: dict[str, tuple[Make, str, str]] = {
     "a field too many": (
         lambda m: signed(m, application(goods=[{"kind": "toys", "price": 3}])),
         "schema-violated",
-        "/credentialSubject/goods/0",
+        "/credentialSubject/goods/0/price",
     ),
     "a field that is missing": (
         lambda m: signed(m, {k: v for k, v in application().items() if k != "seats"}),

@@ -147,7 +147,7 @@ def verify(receipt: CoseReceipt, digest: bytes, log: Verifier) -> Proven:
 def verify_by(raw: bytes, digest: bytes, policy: Policy) -> Recorded:
     """What a receipt proves of the document with this digest, to who trusts the logs of `policy`. No witness signs such a
     receipt: `cose-receipt-unwitnessed` where the policy asks for some. Raises as `read`, `verify`."""
-    if policy.quorum is not None:
+    if policy.asks_witnesses:
         raise Problem(UNWITNESSED)
     receipt = read(raw)
     log = next((log for log in policy.logs if log.origin == receipt.origin), policy.logs[0])

@@ -123,6 +123,11 @@ class Policy:
         rule = Group("quorum", quorum, found) if quorum else None
         return cls((TrustedLog(tuple(keys)),), found, rule)
 
+    @property
+    def asks_witnesses(self) -> bool:
+        """Whether a log's own signature is not enough."""
+        return self.quorum is not None
+
     def for_log(self, origin: str, keys: Sequence[Verifier]) -> Policy:
         """This policy for one log that is known from elsewhere, as a file without `log` lines is meant.
 
