@@ -302,6 +302,9 @@ def test_an_older_record_is_migrated_while_a_service_goes_on_to_write(url: str) 
     made = [text for text in said if "CREATE INDEX" in text]
     assert made
     assert all("CONCURRENTLY" in text for text in made)
+    patience = [text for text in said if text.startswith("SET lock_timeout")]
+    assert patience[0] == "SET lock_timeout = 0"
+    assert patience[-1] == "SET lock_timeout = '30s'"
     assert written
     assert found.setting("count") == b"%d" % (len(written) - 1)
     found.close()

@@ -163,6 +163,9 @@ def test_what_an_operation_does_not_take_is_not_passed_over(served: Served) -> N
             ), path
         assert ali.get("/v1/cases?limit=3&").status_code == 200
     assert served.nobody.get("/healthz?probe=7").status_code == 200
+    many = "&".join(f"p{n}" for n in range(8_000))
+    assert served.nobody.get(f"/healthz?{many}").status_code == 200
+    assert served.nobody.get(f"/healthz?{many}&p7").json()["code"] == "request-malformed"
     assert served.nobody.get("/log/checkpoint?probe=7").status_code == 200
 
 

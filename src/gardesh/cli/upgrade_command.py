@@ -24,13 +24,13 @@ def upgrade() -> None:
     if before == HEAD:
         output.say(
             "The record has schema {to}; nothing was to be done.",
-            "طرح‌واره‌ی دفتر {to} است؛ کاری نبود.",
+            "طرح‌واره‌ی انباره {to} است؛ کاری نبود.",
             to=HEAD,
         )
     else:
         output.say(
             "The record went from schema {a} to {to}.",
-            "طرح‌واره‌ی دفتر از {a} به {to} رسید.",
+            "طرح‌واره‌ی انباره از {a} به {to} رسید.",
             a=before,
             to=HEAD,
         )

@@ -60,12 +60,13 @@ def verify_document(
     Raises Problem: as `paper_of`, `document-key-not-given`, `signature-of-another-key`, `signature-wrong`,
     `receipt-log-unknown`, and as `parse` and `verify` of `receipt`, `cose_receipt.verify_by`.
     """
-    paper = paper_of(data)
+    statement = signed_statement.read(data) if data.startswith(COSE) else None
+    paper = parse(data) if statement is None else statement.document
     key = next((k for k in keys if k.kid == paper.kid), None)
     if key is None:
         raise Problem(NO_KEY, kid=paper.kid)
-    if data.startswith(COSE):
-        signed_statement.verify(signed_statement.read(data), key)
+    if statement is not None:
+        signed_statement.verify(statement, key)
     else:
         verify(paper, key)
     recorded = None

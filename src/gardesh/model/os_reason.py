@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ssl
 
 from gardesh.model.problem import Wording
 
@@ -28,7 +27,7 @@ REASONS = {
 def of_os(error: Exception) -> Wording:
     """The reason of an `OSError`, or of what is raised in its place (a name of a host that is none)."""
     known = REASONS.get(getattr(error, "errno", None) or 0)
-    if known is not None and not isinstance(error, ssl.SSLError):  # whose numbers are others
+    if known is not None and type(error).__module__ != "ssl":  # whose numbers are others
         return Wording(*known)
     said = str(getattr(error, "strerror", None) or error or type(error).__name__)
     return Wording(said, said)

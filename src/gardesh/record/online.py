@@ -29,6 +29,7 @@ def _concurrently(name: str, sql: str, *, mend: bool) -> None:
         op.execute(sql.format(how=""))
         return
     with context.autocommit_block():
+        patience = op.get_bind().exec_driver_sql("SHOW lock_timeout").scalar_one()
         op.execute("SET lock_timeout = 0")  # it waits for whoever was writing when it began
         if mend:
             found = op.get_bind().exec_driver_sql(
@@ -37,3 +38,4 @@ def _concurrently(name: str, sql: str, *, mend: bool) -> None:
             if found.first() is not None:
                 op.execute(f"DROP INDEX CONCURRENTLY {name}")
         op.execute(sql.format(how="CONCURRENTLY"))
+        op.execute(f"SET lock_timeout = '{patience}'")  # what comes after holds locks that others wait for

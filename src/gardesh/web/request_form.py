@@ -42,11 +42,13 @@ class Check:
     def _query(self, request: Request[Any, Any, Any], query: str) -> None:
         names = [unquote_plus(part.partition("=")[0]) for part in query.split("&") if part]
         known = self.known.get(request.route_handler) if request.url.path.startswith(API) else None
-        for number, name in enumerate(names):
-            if name in names[:number]:
+        seen: set[str] = set()  # a head has room for many thousands of names
+        for name in names:
+            if name in seen:
                 raise Malformed(name, TWICE)
             if known is not None and name not in known:
                 raise Malformed(name, NOT_KNOWN)
+            seen.add(name)
 
 
 def taken(app: Litestar) -> dict[Any, frozenset[str]]:
